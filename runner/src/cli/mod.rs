@@ -1,0 +1,1 @@
+//! The command line: one file a command; speaks the Docker Engine API to an engine.

@@ -1,0 +1,1 @@
+//! Containers as a whole: lifecycle, state on disk, events, statistics; knows no HTTP.

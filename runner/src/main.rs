@@ -1,0 +1,5 @@
+//! The `sandlot` program: arguments in, exit code out.
+
+#![forbid(unsafe_code)]
+
+fn main() {}

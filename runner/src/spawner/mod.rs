@@ -1,0 +1,1 @@
+//! The single-threaded process that does every clone, its wire, and the engine's end of it.

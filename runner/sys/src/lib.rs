@@ -1,0 +1,3 @@
+//! Thin, safe wrappers for the system calls that Sandlot needs and no crate offers.
+//!
+//! The only unsafe code of the project; each function is named like its system call. Knows no container.

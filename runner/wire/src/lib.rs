@@ -1,0 +1,107 @@
+//! What the engine and the web server say to each other beyond the Docker Engine API.
+//!
+//! Types, names and the hand-over of descriptors live here, so that both ends are built from one source. Knows
+//! neither HTTP nor sockets' paths: the engine routes these messages, the web server sends them.
+
+pub mod ring;
+
+use serde::{Deserialize, Serialize};
+
+/// Where every endpoint of this wire begins.
+pub const PREFIX: &str = "/sandlot/v1";
+
+/// The value of the `Upgrade` header that asks for a descriptor.
+pub const UPGRADE: &str = "sandlot-fd";
+
+/// The one byte that the client sends, after the 101, when it is about to call `recvmsg`: a descriptor that
+/// arrived during a buffered read would be swallowed silently.
+pub const READY: u8 = b'r';
+
+/// The one byte that accompanies the descriptors.
+pub const HANDOVER: u8 = b'h';
+
+/// The label that marks a container as a session of the web server; its value is the session's id.
+pub const LABEL_SESSION: &str = "sandlot.session";
+
+/// Annotation (`HostConfig.Annotations`): `standard` (the default) or `nested`.
+pub const ANNOTATION_PROFILE: &str = "sandlot.profile";
+
+/// Annotation: with the value `only`, PID 1 is the engine's init, and no first process is started.
+pub const ANNOTATION_INIT: &str = "sandlot.init";
+
+/// `POST {PREFIX}/containers/{id}/terminals`: a new terminal in a running container.
+///
+/// The answer is 101 with the terminal's id in the header [`HEADER_TERMINAL`]; after the client's [`READY`] byte
+/// the engine sends [`HANDOVER`] with two descriptors: the pty's master, and the ring file that whoever reads the
+/// master writes to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OpenTerminal {
+    /// The command; empty: the login shell of the user, else `/bin/sh`.
+    #[serde(default)]
+    pub cmd: Vec<String>,
+    /// Size of the terminal in cells.
+    pub size: Size,
+    /// `name|uid[:group|gid]`; absent: the container's configured user.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// More environment, `NAME=value`.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// Working directory; absent: the container's.
+    #[serde(default)]
+    pub cwd: Option<String>,
+}
+
+/// The response header that names the terminal that was opened.
+pub const HEADER_TERMINAL: &str = "sandlot-terminal";
+
+/// A terminal's size in character cells; both at least 1 and at most [`Size::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Columns.
+    pub cols: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+impl Size {
+    /// The largest number of columns or rows that is accepted: more than any screen has.
+    pub const MAX: u16 = 1000;
+
+    /// The size with both numbers brought into `1..=MAX`.
+    #[must_use]
+    pub fn clamped(self) -> Self {
+        Self { cols: self.cols.clamp(1, Self::MAX), rows: self.rows.clamp(1, Self::MAX) }
+    }
+}
+
+/// `GET {PREFIX}/containers/{id}/terminals` answers a list of these.
+///
+/// `POST …/terminals/{terminal}/take` hands the same two descriptors over again, as after opening;
+/// `DELETE …/terminals/{terminal}` closes it everywhere: the shell gets its hang-up;
+/// `GET …/terminals/{terminal}/wait` answers one of these once the terminal's process has ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Terminal {
+    /// The terminal's id, unique in its container.
+    pub id: String,
+    /// The host's pid of its first process.
+    pub pid: i32,
+    /// `None` while the process runs; else its exit code, or 128 plus the signal that ended it.
+    pub exit_code: Option<i32>,
+}
+
+/// `POST {PREFIX}/containers/{id}/dial`: a TCP connection made inside the container's network namespace; the
+/// descriptor is handed over as for a terminal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Dial {
+    /// The port on the container's loopback.
+    pub port: u16,
+}
+
+/// `POST {PREFIX}/containers/{id}/listen`: a listening TCP socket on the container's loopback, handed over as for
+/// a terminal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Listen {
+    /// The port on the container's loopback.
+    pub port: u16,
+}

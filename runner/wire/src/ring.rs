@@ -1,0 +1,1 @@
+//! The ring file of a terminal: what it printed, kept across the death of whoever reads it.

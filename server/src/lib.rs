@@ -1,0 +1,3 @@
+//! The web server of Sandlot. Imports run downwards: `http` → `session`, `course`, `class` → `terminal`.
+
+#![forbid(unsafe_code)]

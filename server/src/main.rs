@@ -1,0 +1,5 @@
+//! The `sandlot-server` program: arguments, logging, exit code.
+
+#![forbid(unsafe_code)]
+
+fn main() {}
