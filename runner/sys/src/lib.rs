@@ -1,3 +1,11 @@
 //! Thin, safe wrappers for the system calls that Sandlot needs and no crate offers.
 //!
 //! The only unsafe code of the project; each function is named like its system call. Knows no container.
+
+pub mod clone;
+pub mod mapping;
+pub mod mount;
+pub mod netdevice;
+pub mod process;
+pub mod scm;
+pub mod seccomp;
