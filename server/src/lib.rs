@@ -1,3 +1,5 @@
-//! The web server of Sandlot. Imports run downwards: `http` → `session`, `course`, `class` → `terminal`.
-
+//! The web server of Sandlot: sessions, terminals, pages. It reaches containers only through the engine's socket.
 #![forbid(unsafe_code)]
+
+pub mod http;
+pub mod terminal;

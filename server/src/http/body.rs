@@ -1,0 +1,195 @@
+//! The JSON bodies of the HTTP API: plain data, checked by the handlers that take them.
+//!
+//! The TypeScript side is generated from these types (`web/src/protocol/generated.ts`). Knows no route.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use utoipa::ToSchema;
+
+/// One image that a visitor may choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct CatalogueImage {
+    /// The reference that `POST /sessions` takes.
+    pub name: String,
+    /// Some words for a card.
+    pub title: String,
+    /// A sentence or two.
+    pub description: String,
+    /// Whether its sessions may make containers of their own.
+    pub nested: bool,
+}
+
+/// `POST /sessions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateSession {
+    /// An image of the catalogue; an administrator may name any. Absent: the first of the catalogue.
+    #[serde(default)]
+    #[ts(optional)]
+    pub image: Option<String>,
+    /// Ask for the wider profile. Images whose catalogue entry is nested have it anyway; for others only an
+    /// administrator may ask.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub nested: bool,
+}
+
+/// Where a session is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionState {
+    /// Waiting for a place; `position` tells which.
+    Queued,
+    /// Being cloned.
+    Starting,
+    /// Up.
+    Running,
+    /// Frozen: its processes do not run until it is unpaused.
+    Paused,
+    /// Over; `reason` and `message` tell why.
+    Ended,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EndReason {
+    /// Its owner ended it.
+    Closed,
+    /// Nobody typed for the idle time-out.
+    Idle,
+    /// Its lifetime was over.
+    Expired,
+    /// It left the queue because nobody asked for it any more.
+    Abandoned,
+    /// It could not be started; `message` tells more.
+    Failed,
+    /// Its container ended by itself, or was removed from outside.
+    Gone,
+}
+
+/// A terminal of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct TerminalInfo {
+    /// Its id, for `GET /sessions/{id}/terminals/{terminal}`.
+    pub id: String,
+    /// Once its process has ended: the exit code, or 128 plus the signal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub exit_code: Option<i32>,
+}
+
+/// A session as its owner sees it. Times are RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct SessionInfo {
+    /// Its id.
+    pub id: String,
+    /// The page that shows it.
+    pub url: String,
+    /// The image's reference.
+    pub image: String,
+    /// The catalogue's title of the image, or the reference again.
+    pub title: String,
+    /// Whether it may make containers of its own.
+    pub nested: bool,
+    /// Where it is in its life.
+    pub state: SessionState,
+    /// Place in the queue, from 1; only while queued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub position: Option<usize>,
+    /// Why it ended; only once ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reason: Option<EndReason>,
+    /// The end in words; only once ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub message: Option<String>,
+    /// Its terminals, oldest first.
+    pub terminals: Vec<TerminalInfo>,
+    /// When it was asked for.
+    pub created_at: String,
+    /// When its lifetime is over; `POST …/extend` moves it.
+    pub expires_at: String,
+    /// When it ends if nobody types, or comes back, until then; only while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub idle_expires_at: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub ended_at: Option<String>,
+    /// How often it may still be extended.
+    pub extensions_left: u32,
+}
+
+/// `POST /sessions/{id}/terminals`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTerminal {
+    /// Columns at start, 1 to 1000; absent: 80.
+    #[serde(default)]
+    #[ts(optional)]
+    pub cols: Option<u16>,
+    /// Rows at start, 1 to 1000; absent: 24.
+    #[serde(default)]
+    #[ts(optional)]
+    pub rows: Option<u16>,
+}
+
+/// `GET /sessions/{id}/stats`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS, ToSchema)]
+pub struct SessionStats {
+    /// Processor time used so far, in nanoseconds.
+    pub cpu_usage_ns: u64,
+    /// Processors the session may use at once.
+    pub cpus: f64,
+    /// Memory in use, in bytes.
+    pub memory_bytes: u64,
+    /// Memory the session may use, in bytes.
+    pub memory_limit_bytes: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// How many there may be.
+    pub pids_limit: u64,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Anybody with a browser.
+    Visitor,
+    /// Holds the administrator's token.
+    Administrator,
+}
+
+/// `GET /me`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct Me {
+    /// What the caller may do.
+    pub role: Role,
+    /// Sessions of the caller that have not ended.
+    pub sessions: usize,
+    /// How many there may be at once.
+    pub sessions_limit: usize,
+    /// Seconds without typing after which a session ends.
+    pub idle_seconds: u64,
+    /// Seconds that one `extend` adds.
+    pub extend_seconds: u64,
+}
+
+/// Every error: `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct Problem {
+    /// A stable name of the kind of error, `about:blank` when the status says all.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong and what to do, for people.
+    pub detail: String,
+}

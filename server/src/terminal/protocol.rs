@@ -1,0 +1,94 @@
+//! What browser and server say to each other on a terminal's WebSocket, in text frames of one JSON message each.
+//!
+//! Binary frames are bytes of the terminal and have no type here. The TypeScript side is generated from these types
+//! (`web/src/protocol/generated.ts`; `server/tests/protocol.rs` fails when it drifts). Knows no socket.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Whether a viewer may type and resize.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum TerminalMode {
+    /// Typing and resizing reach the terminal.
+    #[default]
+    Control,
+    /// Read-only: what this viewer sends is dropped, with one notice.
+    View,
+}
+
+/// How much a notice matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum NoticeLevel {
+    /// Worth a quiet line.
+    Info,
+    /// Something was refused, or is about to end.
+    Warning,
+}
+
+/// What the server says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ServerMessage {
+    /// The first message. After it come the bytes that bring an empty terminal to the present screen, then live bytes.
+    Hello {
+        /// The terminal's id.
+        id: String,
+        /// What this viewer may do.
+        mode: TerminalMode,
+        /// Present columns.
+        cols: u16,
+        /// Present rows.
+        rows: u16,
+        /// Whether what follows begins with a replay; `false`: the terminal has printed nothing yet.
+        replay: bool,
+        /// The length of that replay in bytes; programs' questions in it were answered long ago.
+        replay_bytes: u64,
+        /// How many bytes the terminal had printed when the replay was made: live bytes begin at this position.
+        seq: u64,
+    },
+    /// The terminal's process has ended; the last message before the connection is closed with code 1000.
+    Exit {
+        /// Exit code, or 128 plus the signal that ended it.
+        code: i32,
+    },
+    /// Words for the person at the terminal.
+    Notice {
+        /// How much they matter.
+        level: NoticeLevel,
+        /// One sentence.
+        text: String,
+    },
+    /// The terminal has another size now (another viewer changed it).
+    Size {
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// The session's end has moved.
+    Lease {
+        /// When the session ends if nothing else happens, RFC 3339.
+        expires_at: String,
+    },
+}
+
+/// What the browser says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ClientMessage {
+    /// The viewer's screen has this size: 1 to 1000 each, else it is refused with a notice.
+    Resize {
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// So many more bytes of binary frames, the replay's included, were written to the viewer's screen. A viewer with
+    /// more than 1 MiB unacknowledged gets nothing more until it catches up; after a minute it is disconnected.
+    Ack {
+        /// Bytes since the last `ack`.
+        bytes: u64,
+    },
+}

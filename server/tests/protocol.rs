@@ -1,0 +1,56 @@
+//! The page's TypeScript types are generated from the server's Rust types; this fails when they drift.
+//!
+//! `SANDLOT_WRITE=1 cargo test -p sandlot-server --test protocol` writes the file anew.
+
+use sandlot_server::http::body;
+use sandlot_server::terminal::protocol;
+use std::path::Path;
+use ts_rs::{Config, TS};
+
+fn declare<T: TS>(config: &Config) -> String {
+    let docs = T::docs().unwrap_or_default();
+    format!("\n{docs}export {}\n", T::decl(config))
+}
+
+fn generated() -> String {
+    let config = Config::new().with_large_int("number");
+    let mut text = String::from(
+        "//! Generated from the server's types (`server/src/terminal/protocol.rs`, `server/src/http/body.rs`): do not edit.\n\
+         //! `SANDLOT_WRITE=1 cargo test -p sandlot-server --test protocol` writes it anew.\n",
+    );
+    for declaration in [
+        declare::<protocol::TerminalMode>(&config),
+        declare::<protocol::NoticeLevel>(&config),
+        declare::<protocol::ServerMessage>(&config),
+        declare::<protocol::ClientMessage>(&config),
+        declare::<body::CatalogueImage>(&config),
+        declare::<body::CreateSession>(&config),
+        declare::<body::SessionState>(&config),
+        declare::<body::EndReason>(&config),
+        declare::<body::TerminalInfo>(&config),
+        declare::<body::SessionInfo>(&config),
+        declare::<body::CreateTerminal>(&config),
+        declare::<body::SessionStats>(&config),
+        declare::<body::Role>(&config),
+        declare::<body::Me>(&config),
+        declare::<body::Problem>(&config),
+    ] {
+        text.push_str(&declaration);
+    }
+    text
+}
+
+#[test]
+fn typescript_matches_the_rust_types() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/src/protocol/generated.ts");
+    let expected = generated();
+    if std::env::var_os("SANDLOT_WRITE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        found == expected,
+        "web/src/protocol/generated.ts has drifted: write it anew (see this file's head)"
+    );
+}

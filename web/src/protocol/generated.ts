@@ -1,0 +1,302 @@
+//! Generated from the server's types (`server/src/terminal/protocol.rs`, `server/src/http/body.rs`): do not edit.
+//! `SANDLOT_WRITE=1 cargo test -p sandlot-server --test protocol` writes it anew.
+
+/**
+ * Whether a viewer may type and resize.
+ */
+export type TerminalMode = "control" | "view";
+
+/**
+ * How much a notice matters.
+ */
+export type NoticeLevel = "info" | "warning";
+
+/**
+ * What the server says.
+ */
+export type ServerMessage = { "type": "hello", 
+/**
+ * The terminal's id.
+ */
+id: string, 
+/**
+ * What this viewer may do.
+ */
+mode: TerminalMode, 
+/**
+ * Present columns.
+ */
+cols: number, 
+/**
+ * Present rows.
+ */
+rows: number, 
+/**
+ * Whether what follows begins with a replay; `false`: the terminal has printed nothing yet.
+ */
+replay: boolean, 
+/**
+ * The length of that replay in bytes; programs' questions in it were answered long ago.
+ */
+replay_bytes: number, 
+/**
+ * How many bytes the terminal had printed when the replay was made: live bytes begin at this position.
+ */
+seq: number, } | { "type": "exit", 
+/**
+ * Exit code, or 128 plus the signal that ended it.
+ */
+code: number, } | { "type": "notice", 
+/**
+ * How much they matter.
+ */
+level: NoticeLevel, 
+/**
+ * One sentence.
+ */
+text: string, } | { "type": "size", 
+/**
+ * Columns.
+ */
+cols: number, 
+/**
+ * Rows.
+ */
+rows: number, } | { "type": "lease", 
+/**
+ * When the session ends if nothing else happens, RFC 3339.
+ */
+expires_at: string, };
+
+/**
+ * What the browser says.
+ */
+export type ClientMessage = { "type": "resize", 
+/**
+ * Columns.
+ */
+cols: number, 
+/**
+ * Rows.
+ */
+rows: number, } | { "type": "ack", 
+/**
+ * Bytes since the last `ack`.
+ */
+bytes: number, };
+
+/**
+ * One image that a visitor may choose.
+ */
+export type CatalogueImage = { 
+/**
+ * The reference that `POST /sessions` takes.
+ */
+name: string, 
+/**
+ * Some words for a card.
+ */
+title: string, 
+/**
+ * A sentence or two.
+ */
+description: string, 
+/**
+ * Whether its sessions may make containers of their own.
+ */
+nested: boolean, };
+
+/**
+ * `POST /sessions`.
+ */
+export type CreateSession = { 
+/**
+ * An image of the catalogue; an administrator may name any. Absent: the first of the catalogue.
+ */
+image?: string, 
+/**
+ * Ask for the wider profile. Images whose catalogue entry is nested have it anyway; for others only an
+ * administrator may ask.
+ */
+nested?: boolean, };
+
+/**
+ * Where a session is in its life.
+ */
+export type SessionState = "queued" | "starting" | "running" | "paused" | "ended";
+
+/**
+ * Why a session ended.
+ */
+export type EndReason = "closed" | "idle" | "expired" | "abandoned" | "failed" | "gone";
+
+/**
+ * A terminal of a session.
+ */
+export type TerminalInfo = { 
+/**
+ * Its id, for `GET /sessions/{id}/terminals/{terminal}`.
+ */
+id: string, 
+/**
+ * Once its process has ended: the exit code, or 128 plus the signal.
+ */
+exit_code?: number, };
+
+/**
+ * A session as its owner sees it. Times are RFC 3339.
+ */
+export type SessionInfo = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * The page that shows it.
+ */
+url: string, 
+/**
+ * The image's reference.
+ */
+image: string, 
+/**
+ * The catalogue's title of the image, or the reference again.
+ */
+title: string, 
+/**
+ * Whether it may make containers of its own.
+ */
+nested: boolean, 
+/**
+ * Where it is in its life.
+ */
+state: SessionState, 
+/**
+ * Place in the queue, from 1; only while queued.
+ */
+position?: number, 
+/**
+ * Why it ended; only once ended.
+ */
+reason?: EndReason, 
+/**
+ * The end in words; only once ended.
+ */
+message?: string, 
+/**
+ * Its terminals, oldest first.
+ */
+terminals: Array<TerminalInfo>, 
+/**
+ * When it was asked for.
+ */
+created_at: string, 
+/**
+ * When its lifetime is over; `POST …/extend` moves it.
+ */
+expires_at: string, 
+/**
+ * When it ends if nobody types, or comes back, until then; only while it runs.
+ */
+idle_expires_at?: string, 
+/**
+ * When it ended.
+ */
+ended_at?: string, 
+/**
+ * How often it may still be extended.
+ */
+extensions_left: number, };
+
+/**
+ * `POST /sessions/{id}/terminals`.
+ */
+export type CreateTerminal = { 
+/**
+ * Columns at start, 1 to 1000; absent: 80.
+ */
+cols?: number, 
+/**
+ * Rows at start, 1 to 1000; absent: 24.
+ */
+rows?: number, };
+
+/**
+ * `GET /sessions/{id}/stats`.
+ */
+export type SessionStats = { 
+/**
+ * Processor time used so far, in nanoseconds.
+ */
+cpu_usage_ns: number, 
+/**
+ * Processors the session may use at once.
+ */
+cpus: number, 
+/**
+ * Memory in use, in bytes.
+ */
+memory_bytes: number, 
+/**
+ * Memory the session may use, in bytes.
+ */
+memory_limit_bytes: number, 
+/**
+ * Processes and threads.
+ */
+pids: number, 
+/**
+ * How many there may be.
+ */
+pids_limit: number, };
+
+/**
+ * Who asks.
+ */
+export type Role = "visitor" | "administrator";
+
+/**
+ * `GET /me`.
+ */
+export type Me = { 
+/**
+ * What the caller may do.
+ */
+role: Role, 
+/**
+ * Sessions of the caller that have not ended.
+ */
+sessions: number, 
+/**
+ * How many there may be at once.
+ */
+sessions_limit: number, 
+/**
+ * Seconds without typing after which a session ends.
+ */
+idle_seconds: number, 
+/**
+ * Seconds that one `extend` adds.
+ */
+extend_seconds: number, };
+
+/**
+ * Every error: `application/problem+json` (RFC 9457).
+ */
+export type Problem = { 
+/**
+ * A stable name of the kind of error, `about:blank` when the status says all.
+ */
+type: string, 
+/**
+ * The status in words.
+ */
+title: string, 
+/**
+ * The HTTP status.
+ */
+status: number, 
+/**
+ * What is wrong and what to do, for people.
+ */
+detail: string, };
