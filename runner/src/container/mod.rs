@@ -2,4 +2,12 @@
 //!
 //! Knows neither images nor HTTP nor where state is kept: it is given directories and descriptors.
 
+pub mod become_process;
+pub mod failure;
+pub mod init;
+pub mod plan;
+pub mod rootfs;
+pub mod setup;
 pub mod spec;
+pub mod target;
+pub mod user;

@@ -1,13 +1,25 @@
 //! Small things about the calling process that no crate offers safely.
 
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// `close_range(2)`: closes every descriptor from `first` on.
+/// `close_range(2)`: closes every descriptor but the standard streams and those in `keep`.
+///
+/// For a forked child, which owns copies of descriptors that its parent's values own and that are never dropped here.
 ///
 /// # Errors
 /// What `close_range(2)` answers.
-pub fn close_from(first: u32) -> io::Result<()> {
-    range(first, 0)
+pub fn close_except(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut numbers: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok()).collect();
+    numbers.sort_unstable();
+    let mut first = 3;
+    for number in numbers.into_iter().filter(|n| *n >= 3) {
+        if number > first {
+            range(first, number - 1, 0)?;
+        }
+        first = first.max(number + 1);
+    }
+    range(first, u32::MAX, 0)
 }
 
 /// Marks every descriptor from `first` on close-on-exec.
@@ -15,13 +27,13 @@ pub fn close_from(first: u32) -> io::Result<()> {
 /// # Errors
 /// What `close_range(2)` answers.
 pub fn cloexec_from(first: u32) -> io::Result<()> {
-    range(first, libc::CLOSE_RANGE_CLOEXEC)
+    range(first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
 }
 
-fn range(first: u32, flags: u32) -> io::Result<()> {
+fn range(first: u32, last: u32, flags: u32) -> io::Result<()> {
     // SAFETY: called where the process is about to exec or has given up its owners: descriptors are plain numbers to
     // the kernel, and a later use of a closed one is an EBADF, no memory error.
-    if unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) } == -1 {
+    if unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) } == -1 {
         Err(io::Error::last_os_error())
     } else {
         Ok(())
@@ -60,6 +72,26 @@ pub fn forget_arguments() -> io::Result<()> {
     // SAFETY: the kernel says that the argument strings lie at start..end; they are on our own writable stack, and the
     // caller has taken its arguments as owned strings before.
     unsafe { std::ptr::write_bytes(start as *mut u8, 0, end - start) };
+    Ok(())
+}
+
+/// `setrlimit(2)` by the kernel's number of the resource. Limits above the present hard one are lowered to it: raising
+/// that takes a capability on the host.
+///
+/// # Errors
+/// What `getrlimit(2)` or `setrlimit(2)` answers.
+pub fn limit(resource: u32, soft: u64, hard: u64) -> io::Result<()> {
+    let mut now = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one structure to `now`.
+    if unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, 0, &raw mut now) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    let wanted =
+        libc::rlimit64 { rlim_cur: soft.min(hard).min(now.rlim_max), rlim_max: hard.min(now.rlim_max) };
+    // SAFETY: the kernel reads one structure from `wanted`.
+    if unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, &raw const wanted, 0) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
     Ok(())
 }
 

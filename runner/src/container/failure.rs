@@ -1,0 +1,23 @@
+//! Why a process does not run: told by the child in which it went wrong, through the spawner, to the engine.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a process does not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{step}: {message}")]
+pub struct Failure {
+    /// What was being done.
+    pub step: String,
+    /// What went wrong.
+    pub message: String,
+    /// The exit code that Docker gives for it: 125 (set-up), 126 (not executable), 127 (not found).
+    pub exit_code: i32,
+}
+
+impl Failure {
+    /// A failure of ours, not of the command.
+    #[must_use]
+    pub fn setup(step: &str, cause: &impl ToString) -> Self {
+        Self { step: step.to_owned(), message: cause.to_string(), exit_code: 125 }
+    }
+}

@@ -1,0 +1,82 @@
+//! PID 1 of a session: reaps, forwards signals, and starts the first process if there is one.
+//!
+//! Plain Rust that was never exec'd, in a copy of the spawner's small memory; it is not dumpable, so nothing inside can
+//! look at that memory.
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use sandlot_sys::clone::{Alone, Fork, Parent, clone3, exit};
+use sandlot_sys::process::{Ended, Wait, reap};
+use std::io;
+
+/// What init looks after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Charge {
+    /// The first process: init ends when it does, with its code.
+    First(i32),
+    /// Whoever comes: init ends when it is told to.
+    Whoever,
+}
+
+/// Blocks all signals, so that none is lost before init looks, and starts the first process by `first`, which never
+/// returns in the child. Never returns.
+pub fn supervise(alone: Alone, first: Option<&mut dyn FnMut()>) -> ! {
+    let code = match start(alone, first) {
+        Ok((signals, charge)) => watch(&signals, charge),
+        Err(_) => 125,
+    };
+    exit(code)
+}
+
+fn start(alone: Alone, first: Option<&mut dyn FnMut()>) -> io::Result<(SignalFd, Charge)> {
+    let all = SigSet::all();
+    all.thread_block()?;
+    let charge = match first {
+        None => Charge::Whoever,
+        Some(run) => match clone3(alone, 0, Parent::Caller)? {
+            Fork::Parent { pid, .. } => Charge::First(pid),
+            Fork::Child => {
+                run();
+                exit(125);
+            }
+        },
+    };
+    // What set-up left open (descriptors of mounts, the wire to the spawner) is nothing that init needs.
+    sandlot_sys::process::close_except(&[])?;
+    Ok((SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC)?, charge))
+}
+
+fn watch(signals: &SignalFd, charge: Charge) -> i32 {
+    loop {
+        let Ok(Some(info)) = signals.read_signal() else { continue };
+        let signal = i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok());
+        match (signal, charge) {
+            (Some(Signal::SIGCHLD), _) => {
+                if let Some(code) = reap_all(charge) {
+                    return code;
+                }
+            }
+            (Some(signal), Charge::First(pid)) => {
+                // The process may have ended just now: then there is nobody to tell.
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap_or_default();
+            }
+            (Some(Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP | Signal::SIGPWR), Charge::Whoever) => {
+                return 0;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reaps whatever has ended; answers init's own exit code once its charge has.
+fn reap_all(charge: Charge) -> Option<i32> {
+    while let Ok(Some((pid, ended))) = reap(Wait::Poll) {
+        if charge == Charge::First(pid) {
+            return Some(match ended {
+                Ended::Code(code) => code,
+                Ended::Signal(signal) => 128 + signal,
+            });
+        }
+    }
+    None
+}

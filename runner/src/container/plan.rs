@@ -1,0 +1,266 @@
+//! From a container's description to the flat list of steps that set it up: pure, so that it can be read and tested.
+//!
+//! The order is the point. Fresh filesystems are made (detached) while the host's `/proc` and `/sys` can still be seen,
+//! for the kernel allows new ones only then; the root is entered and the old one let go; only then is anything
+//! attached by a path, which can therefore lead nowhere but into the container.
+
+use super::spec::{Container, MountSource, Network, Profile};
+
+/// One thing to be done by the child that becomes the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Make a filesystem, not yet attached anywhere.
+    Make(Filesystem),
+    /// Make the given root the root, and let go of the old one.
+    EnterRoot,
+    /// Attach a mount below the root.
+    Attach {
+        /// What.
+        what: Attached,
+        /// Where: an absolute path in the container.
+        target: String,
+        /// Whether the mount is made read-only.
+        access: Access,
+    },
+    /// Remove the directory that held the files which are now attached.
+    ForgetFiles,
+    /// `sethostname(2)`.
+    HostName(String),
+    /// `setdomainname(2)`.
+    DomainName(String),
+    /// Write a sysctl of the container's own namespaces: path below `/proc/sys`, value.
+    Sysctl(String, String),
+    /// The loopback device.
+    LoopbackUp,
+    /// Wait until the engine has moved an interface in.
+    AwaitNetwork,
+    /// The root becomes read-only.
+    SealRoot,
+}
+
+/// A filesystem of the container's own namespaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filesystem {
+    /// Its type.
+    pub kind: &'static str,
+    /// Its options.
+    pub options: Vec<(String, String)>,
+    /// Whether the container does without where the kernel refuses it.
+    pub need: Need,
+}
+
+/// Whether a filesystem must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Without it the container does not start.
+    Must,
+    /// Without it something less important is missing.
+    May,
+}
+
+/// What is attached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attached {
+    /// The n-th filesystem that was made.
+    Made(usize),
+    /// The small tmpfs that becomes `/dev`.
+    Volatile,
+    /// A file of that tmpfs.
+    File(&'static str),
+    /// The n-th mount that the engine sent along.
+    Sent(usize),
+}
+
+/// Whether an attached mount can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It can.
+    Write,
+    /// It cannot.
+    Read,
+}
+
+/// The most terminals of a container: the host has 4,096 in all.
+const PTYS: u32 = 64;
+
+/// How many namespaces of each kind may be made below a container of the nested profile.
+const NESTED_NAMESPACES: u32 = 64;
+
+/// The files that every container gets an own version of, in `/etc`.
+pub const FILES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
+
+/// The steps for `spec`.
+#[must_use]
+pub fn plan(spec: &Container) -> Vec<Step> {
+    let mut list = List::default();
+    list.make("proc", &[], Need::Must, "/proc", Access::Write);
+    list.make("sysfs", &[], Need::May, "/sys", Access::Read);
+    list.make("cgroup2", &[], Need::May, "/sys/fs/cgroup", cgroup_access(spec.profile));
+    list.attach.push((Attached::Volatile, "/dev".into(), Access::Write));
+    let pts = [
+        ("newinstance", ""),
+        ("ptmxmode", "0666"),
+        ("mode", "0620"),
+        ("gid", "5"),
+        ("max", &PTYS.to_string()),
+    ];
+    list.make("devpts", &pts, Need::Must, "/dev/pts", Access::Write);
+    let size = spec.shm_size.to_string();
+    list.make("tmpfs", &[("mode", "1777"), ("size", &size)], Need::Must, "/dev/shm", Access::Write);
+    list.make("mqueue", &[], Need::May, "/dev/mqueue", Access::Write);
+    for name in FILES {
+        list.attach.push((Attached::File(name), format!("/etc/{name}"), Access::Write));
+    }
+    for mount in &spec.mounts {
+        let access = if mount.readonly { Access::Read } else { Access::Write };
+        match &mount.source {
+            MountSource::Detached(n) => list.attach.push((Attached::Sent(*n), mount.target.clone(), access)),
+            MountSource::Tmpfs(options) => {
+                list.make("tmpfs", &split(options), Need::Must, &mount.target, access);
+            }
+        }
+    }
+    list.into_steps(spec)
+}
+
+fn cgroup_access(profile: Profile) -> Access {
+    match profile {
+        Profile::Standard => Access::Read,
+        Profile::Nested => Access::Write,
+    }
+}
+
+/// `size=64m,mode=1777` as pairs.
+fn split(options: &str) -> Vec<(&str, &str)> {
+    options.split(',').filter(|o| !o.is_empty()).map(|o| o.split_once('=').unwrap_or((o, ""))).collect()
+}
+
+#[derive(Default)]
+struct List {
+    make: Vec<Filesystem>,
+    attach: Vec<(Attached, String, Access)>,
+}
+
+impl List {
+    fn make(
+        &mut self,
+        kind: &'static str,
+        options: &[(&str, &str)],
+        need: Need,
+        target: &str,
+        access: Access,
+    ) {
+        let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        self.attach.push((Attached::Made(self.make.len()), target.to_owned(), access));
+        self.make.push(Filesystem { kind, options, need });
+    }
+
+    fn into_steps(self, spec: &Container) -> Vec<Step> {
+        let mut steps: Vec<Step> = self.make.into_iter().map(Step::Make).collect();
+        steps.push(Step::EnterRoot);
+        steps.extend(self.attach.into_iter().map(|(what, target, access)| Step::Attach {
+            what,
+            target,
+            access,
+        }));
+        steps.push(Step::ForgetFiles);
+        steps.push(Step::HostName(spec.hostname.clone()));
+        if !spec.domainname.is_empty() {
+            steps.push(Step::DomainName(spec.domainname.clone()));
+        }
+        steps.push(Step::LoopbackUp);
+        steps.extend(sysctls(spec).into_iter().map(|(name, value)| Step::Sysctl(name, value)));
+        if spec.network == Network::Routed {
+            steps.push(Step::AwaitNetwork);
+        }
+        if spec.readonly {
+            steps.push(Step::SealRoot);
+        }
+        steps
+    }
+}
+
+/// The limits on inner namespaces come first; the caller's own follow. A dot in a name is a slash in its path.
+fn sysctls(spec: &Container) -> Vec<(String, String)> {
+    let most = match spec.profile {
+        Profile::Standard => 0,
+        Profile::Nested => NESTED_NAMESPACES,
+    };
+    let kinds = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"];
+    let mut all: Vec<(String, String)> =
+        kinds.iter().map(|kind| (format!("user/max_{kind}_namespaces"), most.to_string())).collect();
+    all.push(("net/ipv4/ip_unprivileged_port_start".into(), "0".into()));
+    all.push(("net/ipv4/ping_group_range".into(), "0 65535".into()));
+    all.extend(spec.sysctls.iter().map(|(name, value)| (name.replace('.', "/"), value.clone())));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::spec::{IdRange, Init, Mount};
+
+    fn spec() -> Container {
+        Container {
+            id: "0".repeat(64),
+            range: IdRange { base: 1 << 20, count: 65_536 },
+            hostname: "box".into(),
+            domainname: String::new(),
+            init: Init::Only,
+            profile: Profile::Standard,
+            network: Network::None,
+            readonly: false,
+            shm_size: 1 << 20,
+            mounts: vec![],
+            sysctls: vec![],
+            process: None,
+        }
+    }
+
+    fn position(steps: &[Step], wanted: impl Fn(&Step) -> bool) -> usize {
+        steps.iter().position(wanted).unwrap()
+    }
+
+    #[test]
+    fn filesystems_are_made_before_the_old_root_goes_and_attached_after() {
+        let steps = plan(&spec());
+        let enter = position(&steps, |s| *s == Step::EnterRoot);
+        for (i, step) in steps.iter().enumerate() {
+            match step {
+                Step::Make(_) => assert!(i < enter),
+                Step::Attach { .. } => assert!(i > enter),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_standard_container_may_make_no_namespaces() {
+        let steps = plan(&spec());
+        assert!(steps.contains(&Step::Sysctl("user/max_user_namespaces".into(), "0".into())));
+    }
+
+    #[test]
+    fn mounts_keep_their_order_and_their_access() {
+        let mut spec = spec();
+        let tmpfs = MountSource::Tmpfs("size=1m".into());
+        spec.mounts = vec![
+            Mount { source: MountSource::Detached(0), target: "/data".into(), readonly: true },
+            Mount { source: tmpfs, target: "/data/tmp".into(), readonly: false },
+        ];
+        let steps = plan(&spec);
+        let data = position(
+            &steps,
+            |s| matches!(s, Step::Attach { target, access: Access::Read, .. } if target == "/data"),
+        );
+        let tmp = position(&steps, |s| matches!(s, Step::Attach { target, .. } if target == "/data/tmp"));
+        assert!(data < tmp);
+    }
+
+    #[test]
+    fn the_network_is_awaited_and_the_root_sealed_last() {
+        let spec = Container { network: Network::Routed, readonly: true, ..spec() };
+        let steps = plan(&spec);
+        assert_eq!(steps[steps.len() - 2..], [Step::AwaitNetwork, Step::SealRoot]);
+    }
+}
