@@ -90,12 +90,7 @@ fn prepare(spec: &Process, streams: Streams, workdir: Workdir) -> Result<(User, 
     if workdir == Workdir::Make && !spec.cwd.is_empty() {
         make_directory(&spec.cwd).map_err(at("making the working directory"))?;
     }
-    if matches!(spec.stdio, Stdio::Terminal { .. }) {
-        // The user of the session may open their terminal by name.
-        let stdin = rustix::stdio::stdin();
-        rustix::fs::fchown(stdin, Some(Uid::from_raw(who.uid)), None)
-            .map_err(at("giving the terminal away"))?;
-    }
+    own_streams(spec, &who).map_err(at("giving the standard streams away"))?;
     bound(spec.capabilities).map_err(at("bounding capabilities"))?;
     switch(&who).map_err(at("changing to the user"))?;
     let keep = if who.uid == 0 { spec.capabilities } else { 0 };
@@ -135,6 +130,24 @@ fn connect(streams: Streams) -> io::Result<()> {
             dup2_stdout(&null)?;
             dup2_stderr(&null)?;
         }
+    }
+    Ok(())
+}
+
+/// The user may open their standard streams by name: `/dev/stdout`, `/dev/pts/0`.
+fn own_streams(spec: &Process, user: &User) -> io::Result<()> {
+    use rustix::stdio::{stderr, stdin, stdout};
+    let uid = Some(Uid::from_raw(user.uid));
+    match spec.stdio {
+        Stdio::Terminal { .. } => rustix::fs::fchown(stdin(), uid, None)?,
+        Stdio::Pipes { stdin: input } => {
+            if input {
+                rustix::fs::fchown(stdin(), uid, None)?;
+            }
+            rustix::fs::fchown(stdout(), uid, None)?;
+            rustix::fs::fchown(stderr(), uid, None)?;
+        }
+        Stdio::Null => {}
     }
     Ok(())
 }

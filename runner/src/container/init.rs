@@ -31,6 +31,7 @@ pub fn supervise(alone: Alone, first: Option<&mut dyn FnMut()>) -> ! {
 fn start(alone: Alone, first: Option<&mut dyn FnMut()>) -> io::Result<(SignalFd, Charge)> {
     let all = SigSet::all();
     all.thread_block()?;
+    rustix::thread::set_name(c"init")?;
     let charge = match first {
         None => Charge::Whoever,
         Some(run) => match clone3(alone, 0, Parent::Caller)? {

@@ -36,7 +36,6 @@ pub fn ensure(socket: &Path) -> io::Result<Ensured> {
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .process_group(0)
         .spawn()?;
     let begun = Instant::now();
     loop {

@@ -1,0 +1,249 @@
+//! The spawner's children: how a container and a later process in one come to be, as seen from inside.
+//!
+//! ```text
+//! spawner ──clone3──▶ helper: joins the groups (and namespaces) ──clone3 CLONE_PARENT──▶ child
+//!                       │ Cloned{pid}, ends                                              │ waits for Go (ids mapped)
+//!                       ▼                                                                ▼ set-up, Terminal, …, exec
+//! ```
+//! The helper sits in the control groups already when it clones, so the child is in them from its first instruction:
+//! what its namespaces cost is charged to it, and its cgroup namespace has the right root.
+
+use crate::container::become_process::{Streams, Workdir, become_process, open_terminal};
+use crate::container::failure::Failure;
+use crate::container::plan::plan;
+use crate::container::setup::{self, Materials};
+use crate::container::spec::{Container, Init, Process, Stdio};
+use crate::container::{init, spec::IdRange};
+use rustix::process::{Gid, Uid};
+use sandlot_sys::clone::{Alone, Fork, Parent, clone3, exit, namespace, setns};
+use sandlot_sys::scm;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// From a child to the spawner.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Sign {
+    /// The helper made the child of this pid.
+    Cloned(i32),
+    /// The master of the child's terminal comes along.
+    Terminal,
+    /// Set up but for the network.
+    AwaitsNetwork,
+    /// Init is up, and no first process was asked for.
+    Up,
+    /// It does not run.
+    Failed(Failure),
+}
+
+/// The one byte from the spawner to a child that waits.
+pub(super) const GO: &[u8] = b"g";
+
+/// The longest message between child and spawner.
+const SIGN: usize = 16 * 1024;
+
+/// Sends a sign; a spawner that is gone needs none.
+fn tell(sync: BorrowedFd<'_>, sign: &Sign, descriptors: &[BorrowedFd<'_>]) {
+    if let Ok(bytes) = postcard::to_stdvec(sign) {
+        scm::send(sync, &bytes, descriptors).map(drop).unwrap_or_default();
+    }
+}
+
+/// Receives a sign; `None` at the end of the stream: the child has exec'd, or is dead.
+pub(super) fn hear(sync: BorrowedFd<'_>) -> io::Result<Option<(Sign, Option<OwnedFd>)>> {
+    let mut bytes = vec![0; SIGN];
+    let (n, descriptors) = scm::receive(sync, &mut bytes)?;
+    if n == 0 {
+        return Ok(None);
+    }
+    let sign = postcard::from_bytes(&bytes[..n]).map_err(io::Error::other)?;
+    Ok(Some((sign, descriptors.into_iter().next())))
+}
+
+/// What a new process is made of.
+pub(super) struct Making {
+    /// The child's end of the wire to the spawner.
+    pub(super) sync: OwnedFd,
+    /// Groups to join.
+    pub(super) cgroups: Vec<OwnedFd>,
+    /// The inner ends of the pipes.
+    pub(super) pipes: Option<(Option<OwnedFd>, OwnedFd, OwnedFd)>,
+    /// What is made.
+    pub(super) kind: Kind,
+}
+
+/// What is made.
+pub(super) enum Kind {
+    /// A container.
+    Container(Box<Container>, Materials),
+    /// A process in the container whose first process this is a descriptor of.
+    Execution(Box<Process>, OwnedFd),
+}
+
+/// Clones the helper; in the spawner, answers its pid. The child tells the rest over the wire.
+pub(super) fn make(alone: Alone, making: Making) -> io::Result<i32> {
+    match clone3(alone, 0, Parent::Caller)? {
+        Fork::Parent { pid, .. } => Ok(pid),
+        Fork::Child => {
+            // A panic must not unwind into the spawner's loop, of which this process holds a copy.
+            drop(catch_unwind(AssertUnwindSafe(|| help(alone, making))));
+            exit(125)
+        }
+    }
+}
+
+fn help(alone: Alone, making: Making) {
+    let sync = making.sync.as_fd();
+    let failed = |step: &str, e: io::Error| tell(sync, &Sign::Failed(Failure::setup(step, &e)), &[]);
+    if let Err(e) = keep_only(&making) {
+        return failed("closing descriptors", e);
+    }
+    for group in &making.cgroups {
+        if let Err(e) = rustix::io::write(group, b"0") {
+            return failed("joining the control groups", e.into());
+        }
+    }
+    let namespaces = match &making.kind {
+        Kind::Container(..) => namespace::ALL,
+        Kind::Execution(_, init) => {
+            if let Err(e) = setns(init.as_fd(), namespace::ALL) {
+                return failed("entering the container", e);
+            }
+            0
+        }
+    };
+    match clone3(alone, namespaces, Parent::CallersParent) {
+        Ok(Fork::Parent { pid, .. }) => {
+            tell(sync, &Sign::Cloned(pid), &[]);
+            exit(0)
+        }
+        Ok(Fork::Child) => child(alone, making),
+        Err(e) => failed("cloning", e),
+    }
+}
+
+fn keep_only(making: &Making) -> io::Result<()> {
+    let mut keep = vec![making.sync.as_fd()];
+    keep.extend(making.cgroups.iter().map(AsFd::as_fd));
+    if let Some((input, output, error)) = &making.pipes {
+        keep.extend(input.iter().map(AsFd::as_fd));
+        keep.extend([output.as_fd(), error.as_fd()]);
+    }
+    match &making.kind {
+        Kind::Container(_, materials) => {
+            keep.extend([materials.root.as_fd(), materials.volatile.as_fd()]);
+            keep.extend(materials.mounts.iter().map(AsFd::as_fd));
+        }
+        Kind::Execution(_, init) => keep.push(init.as_fd()),
+    }
+    sandlot_sys::process::close_except(&keep)
+}
+
+/// In the child: waits until its ids are mapped, and becomes what it is to be.
+fn child(alone: Alone, making: Making) {
+    let Making { sync, cgroups, pipes, kind } = making;
+    drop(cgroups);
+    let done = await_go(sync.as_fd()).map_err(|e| Failure::setup("waiting for the spawner", &e));
+    let failure = match (done.and_then(|()| become_root()), kind) {
+        (Err(failure), _) => failure,
+        (Ok(()), Kind::Container(spec, materials)) => container(alone, &sync, pipes, *spec, materials),
+        (Ok(()), Kind::Execution(spec, init)) => {
+            drop(init);
+            run(&sync, pipes, &spec, Workdir::Expect)
+        }
+    };
+    tell(sync.as_fd(), &Sign::Failed(failure), &[]);
+}
+
+fn await_go(sync: BorrowedFd<'_>) -> io::Result<()> {
+    let mut byte = [0];
+    match scm::receive(sync, &mut byte)?.0 {
+        1 => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the spawner is gone")),
+    }
+}
+
+/// Until now the child was nobody in its own user namespace.
+fn become_root() -> Result<(), Failure> {
+    let failed = |e| Failure::setup("becoming the container's root", &io::Error::from(e));
+    let root = (Uid::from_raw(0), Gid::from_raw(0));
+    rustix::thread::set_thread_res_gid(root.1, root.1, root.1).map_err(failed)?;
+    rustix::thread::set_thread_res_uid(root.0, root.0, root.0).map_err(failed)?;
+    rustix::thread::set_thread_groups(&[]).map_err(failed)?;
+    // Changing ids does this as well; it is said aloud because so much depends on it.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(failed)
+}
+
+type Pipes = Option<(Option<OwnedFd>, OwnedFd, OwnedFd)>;
+
+fn container(alone: Alone, sync: &OwnedFd, pipes: Pipes, spec: Container, materials: Materials) -> Failure {
+    let mut await_network = || {
+        tell(sync.as_fd(), &Sign::AwaitsNetwork, &[]);
+        await_go(sync.as_fd())
+    };
+    if let Err(failure) = setup::run(&plan(&spec), &materials, &mut await_network) {
+        return failure;
+    }
+    drop(materials);
+    match (spec.init, spec.process) {
+        (Init::Command, Some(process)) => run(sync, pipes, &process, Workdir::Make),
+        (Init::Reaper, Some(process)) => {
+            let mut pipes = pipes;
+            let mut first = || {
+                let failure = run(sync, pipes.take(), &process, Workdir::Make);
+                tell(sync.as_fd(), &Sign::Failed(failure), &[]);
+            };
+            init::supervise(alone, Some(&mut first))
+        }
+        (Init::Only, _) => {
+            tell(sync.as_fd(), &Sign::Up, &[]);
+            init::supervise(alone, None)
+        }
+        (_, None) => Failure::setup("starting the first process", &"none was given"),
+    }
+}
+
+fn run(sync: &OwnedFd, pipes: Pipes, process: &Process, workdir: Workdir) -> Failure {
+    let streams = match (process.stdio, pipes) {
+        (Stdio::Terminal { cols, rows }, _) => match open_terminal(cols, rows) {
+            Ok((master, inner)) => {
+                tell(sync.as_fd(), &Sign::Terminal, &[master.as_fd()]);
+                Streams::Terminal(inner)
+            }
+            Err(e) => return Failure::setup("opening a terminal", &e),
+        },
+        (Stdio::Pipes { .. }, Some((input, output, error))) => Streams::Pipes(input, output, error),
+        _ => Streams::Null,
+    };
+    become_process(process, streams, workdir)
+}
+
+/// A user namespace with this mapping: that of a child which does nothing and is ended at once.
+pub(super) fn userns(alone: Alone, range: IdRange) -> io::Result<OwnedFd> {
+    match clone3(alone, namespace::USER, Parent::Caller)? {
+        Fork::Child => loop {
+            std::thread::park();
+        },
+        Fork::Parent { pid, pidfd } => {
+            let opened =
+                map_ids(pid, range).and_then(|()| std::fs::File::open(format!("/proc/{pid}/ns/user")));
+            rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL)?;
+            await_end(&pidfd)?;
+            Ok(opened?.into())
+        }
+    }
+}
+
+/// Waits for the end of a child that is known to end at once.
+pub(super) fn await_end(pidfd: &OwnedFd) -> io::Result<()> {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+    Ok(rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED)).map(drop)?)
+}
+
+/// Writes both maps of a child in a new user namespace.
+pub(super) fn map_ids(pid: i32, range: IdRange) -> io::Result<()> {
+    let line = format!("0 {} {}", range.base, range.count);
+    std::fs::write(format!("/proc/{pid}/uid_map"), &line)?;
+    std::fs::write(format!("/proc/{pid}/gid_map"), &line)
+}
