@@ -1,10 +1,12 @@
 //! The single-threaded process that does every clone, its wire, and the engine's end of it.
 
 mod child;
+mod children;
 pub mod client;
 pub mod ensure;
 pub mod message;
 mod record;
+mod requests;
 mod serve;
 
 pub use ensure::{Ensured, ensure};
