@@ -1,0 +1,75 @@
+//! The HTTP API as calls. Each returns what was asked for or throws a `Failure` that carries a `Problem`.
+import type { CatalogueImage, SessionInfo, SessionStats, TerminalInfo } from '../protocol/generated';
+import type { Answer, Http } from './ports';
+import { problem, UNREACHABLE, type Problem } from './problem';
+
+const BASE = '/api/v1';
+
+/** A call that did not succeed. */
+export class Failure extends Error {
+  override name = 'Failure';
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+  }
+}
+
+/** The calls that the page makes. */
+export class Api {
+  constructor(private readonly http: Http) {}
+
+  async images(): Promise<CatalogueImage[]> {
+    return (await this.#call('GET', '/images')) as CatalogueImage[];
+  }
+
+  async start(image: string): Promise<SessionInfo> {
+    return (await this.#call('POST', '/sessions', { image })) as SessionInfo;
+  }
+
+  async sessions(): Promise<SessionInfo[]> {
+    return (await this.#call('GET', '/sessions')) as SessionInfo[];
+  }
+
+  async session(id: string): Promise<SessionInfo> {
+    return (await this.#call('GET', sessionPath(id))) as SessionInfo;
+  }
+
+  async end(id: string): Promise<void> {
+    await this.#call('DELETE', sessionPath(id));
+  }
+
+  async extend(id: string): Promise<SessionInfo> {
+    return (await this.#call('POST', `${sessionPath(id)}/extend`)) as SessionInfo;
+  }
+
+  async stats(id: string): Promise<SessionStats> {
+    return (await this.#call('GET', `${sessionPath(id)}/stats`)) as SessionStats;
+  }
+
+  async openTerminal(id: string): Promise<TerminalInfo> {
+    return (await this.#call('POST', `${sessionPath(id)}/terminals`, {})) as TerminalInfo;
+  }
+
+  async closeTerminal(id: string, terminal: string): Promise<void> {
+    await this.#call('DELETE', `${sessionPath(id)}/terminals/${encodeURIComponent(terminal)}`);
+  }
+
+  async #call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
+    let answer: Answer;
+    try {
+      answer = await this.http(method, `${BASE}${path}`, body);
+    } catch {
+      throw new Failure(UNREACHABLE);
+    }
+    if (answer.status < 200 || answer.status > 299) throw new Failure(problem(answer));
+    return answer.body;
+  }
+}
+
+/** The path of a terminal's WebSocket. */
+export function terminalPath(session: string, terminal: string): string {
+  return `${BASE}${sessionPath(session)}/terminals/${encodeURIComponent(terminal)}`;
+}
+
+function sessionPath(id: string): string {
+  return `/sessions/${encodeURIComponent(id)}`;
+}

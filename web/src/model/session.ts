@@ -1,0 +1,251 @@
+//! A session as its page sees it: what phase it is in, its terminals as tabs, its time and its end. It owns the links and
+//! the polling; it draws nothing.
+import type { EndReason, NoticeLevel, SessionInfo, TerminalInfo } from '../protocol/generated';
+import { Failure, terminalPath, type Api } from './api';
+import { Link } from './link';
+import { Meter } from './meter';
+import { Observable, type Dispose, type Readable } from './observable';
+import type { World } from './ports';
+import { endWords, sentence, UNREACHABLE, type Problem } from './problem';
+import { activateTab, addTab, neighbour, removeTab, retitleTab, type Tabs } from './tabs';
+
+/** Where a session is in its life. */
+export type Phase =
+  | { name: 'loading' }
+  | { name: 'queued'; position: number }
+  | { name: 'starting' }
+  | { name: 'running' }
+  | { name: 'ended'; reason: EndReason | 'unknown'; words: string }
+  | { name: 'trouble'; problem: Problem };
+
+/** What a session was started from. */
+export interface Label {
+  image: string;
+  title: string;
+}
+
+/** How long a session lasts. */
+export interface Lease {
+  /** When it ends, in milliseconds since the epoch. */
+  expiresAt: number;
+  /** How often it may still be extended. */
+  extensions: number;
+}
+
+/** Something to tell the visitor once. */
+export interface Notice {
+  id: number;
+  level: NoticeLevel;
+  text: string;
+}
+
+/** Milliseconds between two questions about a session that is not running yet. */
+const WAITING = 1000;
+/** Notices kept on the page at once; older ones leave. */
+const NOTICES = 3;
+
+/** One session. */
+export class Session {
+  readonly #phase = new Observable<Phase>({ name: 'loading' });
+  readonly #tabs = new Observable<Tabs<Link>>({ all: [], active: '' });
+  readonly #lease = new Observable<Lease | undefined>(undefined);
+  readonly #notices = new Observable<readonly Notice[]>([]);
+  readonly #label = new Observable<Label | undefined>(undefined);
+  readonly meter: Meter;
+  #watch: Dispose = () => undefined;
+  #noticed = 0;
+  #left = false;
+
+  /** With `info` (fresh from the start) the terminals are connected at once, without another question. */
+  constructor(
+    private readonly world: World,
+    private readonly api: Api,
+    readonly id: string,
+    info?: SessionInfo,
+  ) {
+    this.meter = new Meter(world.clock, () => api.stats(id));
+    if (info === undefined) void this.refresh();
+    else this.#take(info);
+  }
+
+  get phase(): Readable<Phase> {
+    return this.#phase;
+  }
+
+  get tabs(): Readable<Tabs<Link>> {
+    return this.#tabs;
+  }
+
+  get lease(): Readable<Lease | undefined> {
+    return this.#lease;
+  }
+
+  get notices(): Readable<readonly Notice[]> {
+    return this.#notices;
+  }
+
+  /** What the session was started from. */
+  get label(): Readable<Label | undefined> {
+    return this.#label;
+  }
+
+  /** Asks the server how the session is. */
+  async refresh(): Promise<'there' | 'gone'> {
+    try {
+      this.#take(await this.api.session(this.id));
+    } catch (error) {
+      this.#fail(error);
+    }
+    return this.#phase.value.name === 'ended' ? 'gone' : 'there';
+  }
+
+  /** Opens one more terminal, in front. */
+  async openTerminal(): Promise<void> {
+    await this.#attempt(async () => this.#addTerminal(await this.api.openTerminal(this.id)));
+  }
+
+  /** Closes a terminal: its shell is hung up. */
+  async closeTerminal(id: string): Promise<void> {
+    const link = this.link(id);
+    if (link === undefined) return;
+    const exited = link.state.value.name === 'closed';
+    link.close();
+    this.#tabs.set(removeTab(this.#tabs.value, id));
+    if (!exited) await this.#attempt(() => this.api.closeTerminal(this.id, id));
+  }
+
+  activate(id: string): void {
+    this.#tabs.set(activateTab(this.#tabs.value, id));
+  }
+
+  /** Brings the tab `step` places further to the front. */
+  step(step: number): void {
+    this.activate(neighbour(this.#tabs.value, step));
+  }
+
+  /** `name` is the visitor's own word for a tab, `title` the program's. */
+  retitle(id: string, change: { name?: string; title?: string }): void {
+    this.#tabs.set(retitleTab(this.#tabs.value, id, change));
+  }
+
+  link(id: string): Link | undefined {
+    return this.#tabs.value.all.find((tab) => tab.id === id)?.content;
+  }
+
+  async extend(): Promise<void> {
+    await this.#attempt(async () => this.#take(await this.api.extend(this.id)));
+  }
+
+  async end(): Promise<void> {
+    await this.#attempt(async () => {
+      await this.api.end(this.id);
+      this.#ended('closed', undefined);
+    });
+  }
+
+  dismiss(notice: number): void {
+    this.#notices.set(this.#notices.value.filter((other) => other.id !== notice));
+  }
+
+  /** The network came back, or somebody looks again. */
+  nudge(): void {
+    for (const tab of this.#tabs.value.all) tab.content.nudge();
+    const phase = this.#phase.value.name;
+    if (phase === 'trouble' || phase === 'loading') void this.refresh();
+  }
+
+  /** Lets go of everything; the session itself goes on. */
+  leave(): void {
+    this.#left = true;
+    this.#watch();
+    this.meter.stop();
+    for (const tab of this.#tabs.value.all) tab.content.close();
+  }
+
+  #take(info: SessionInfo): void {
+    if (this.#left || this.#phase.value.name === 'ended') return;
+    this.#label.set({ image: info.image, title: info.title });
+    this.#lease.set({ expiresAt: Date.parse(info.expires_at), extensions: info.extensions_left });
+    switch (info.state) {
+      case 'queued':
+        this.#phase.set({ name: 'queued', position: info.position ?? 1 });
+        return this.#again();
+      case 'starting':
+        this.#phase.set({ name: 'starting' });
+        return this.#again();
+      case 'ended':
+        return this.#ended(info.reason ?? 'unknown', info.message);
+      case 'running':
+      case 'paused':
+        for (const terminal of info.terminals) this.#addTerminal(terminal);
+        if (this.#phase.value.name !== 'running') {
+          const first = info.terminals[0];
+          if (first !== undefined) this.activate(first.id);
+          this.#phase.set({ name: 'running' });
+        }
+    }
+  }
+
+  #again(): void {
+    this.#watch();
+    this.#watch = this.world.clock.after(WAITING, () => void this.refresh());
+  }
+
+  #fail(error: unknown): void {
+    const phase = this.#phase.value.name;
+    if (this.#left || phase === 'ended') return;
+    const problem = error instanceof Failure ? error.problem : UNREACHABLE;
+    if ((problem.status === 404 || problem.status === 410) && phase !== 'loading' && phase !== 'trouble') {
+      this.#ended('unknown', undefined);
+    } else if (phase !== 'running') {
+      this.#phase.set({ name: 'trouble', problem });
+      if (problem.status === 0 || problem.status >= 500) this.#again();
+    }
+  }
+
+  #ended(reason: EndReason | 'unknown', message: string | undefined): void {
+    if (this.#phase.value.name === 'ended') return;
+    this.leave();
+    this.#phase.set({ name: 'ended', reason, words: endWords(reason, message) });
+  }
+
+  #addTerminal(terminal: TerminalInfo): void {
+    if (this.link(terminal.id) !== undefined || this.#left) return;
+    const link = new Link(
+      this.world,
+      terminalPath(this.id, terminal.id),
+      () => this.refresh(),
+      (message) => {
+        if (message.type === 'notice') this.#notice(message.level, message.text);
+        else this.#prolong(Date.parse(message.expires_at));
+      },
+    );
+    this.#tabs.set(addTab(this.#tabs.value, { id: terminal.id, content: link }));
+    link.state.subscribe((state) => {
+      if (state.name !== 'closed' || state.why.name !== 'exited') return;
+      if (state.why.code === 0 && this.#tabs.value.all.length > 1) {
+        this.#tabs.set(removeTab(this.#tabs.value, terminal.id));
+      }
+      void this.refresh();
+    });
+  }
+
+  async #attempt(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#notice('warning', error.problem.detail);
+    }
+  }
+
+  #prolong(expiresAt: number): void {
+    this.#lease.set({ expiresAt, extensions: this.#lease.value?.extensions ?? 0 });
+  }
+
+  #notice(level: NoticeLevel, text: string): void {
+    this.#noticed += 1;
+    const notice = { id: this.#noticed, level, text: sentence(text) };
+    this.#notices.set([...this.#notices.value, notice].slice(-NOTICES));
+  }
+}

@@ -1,0 +1,253 @@
+//! xterm.js with its addons, as the page uses it: a `Sink` for a link's bytes, a source of what is typed. It knows the link
+//! only by these two, and nothing of sessions. This module and what it imports is loaded when a terminal is first needed.
+import '@xterm/xterm/css/xterm.css';
+import { ClipboardAddon } from '@xterm/addon-clipboard';
+import { FitAddon } from '@xterm/addon-fit';
+import { SearchAddon } from '@xterm/addon-search';
+import { Unicode11Addon } from '@xterm/addon-unicode11';
+import { WebLinksAddon } from '@xterm/addon-web-links';
+import { Terminal } from '@xterm/xterm';
+import type { Sink } from '../model/link';
+import { Observable, type Dispose, type Readable } from '../model/observable';
+import { copy, programClipboard } from './clipboard';
+import { arrow, keyCommand, withControl, type KeyCommand, type Platform } from './keys';
+import { linkHints, markedLinks, openLink } from './links';
+import { CONTRAST, searchColours, terminalTheme } from './theme';
+
+/** What a terminal tells its page. */
+export interface ScreenEvents {
+  typed(bytes: Uint8Array): void;
+  resized(cols: number, rows: number): void;
+  titled(title: string): void;
+  /** A key of the page's own, apart from copying, which is done here. */
+  command(command: KeyCommand): void;
+}
+
+/** How a terminal looks and behaves; all of it may change while it lives. */
+export interface ScreenLook {
+  theme: 'light' | 'dark';
+  fontSize: number;
+  screenReader: 'off' | 'on';
+}
+
+/** What a search found. `at` counts from 1; 0 is none. */
+export interface Found {
+  at: number;
+  count: number;
+}
+
+/** Lines kept above the screen. */
+const SCROLLBACK = 5000;
+/** Ends a half-received sequence, then resets everything: in band, so that it stays in order with what is still to draw. */
+const RESET = Uint8Array.of(0x18, 0x1b, 0x63);
+const FONTS =
+  'ui-monospace, "Cascadia Mono", "SF Mono", SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace';
+
+/** A terminal on the page. */
+export class Screen implements Sink {
+  readonly #terminal: Terminal;
+  readonly #fit = new FitAddon();
+  readonly #search = new SearchAddon({ highlightLimit: 1000 });
+  readonly #found = new Observable<Found>({ at: 0, count: 0 });
+  readonly #control = new Observable<'up' | 'down'>('up');
+  readonly #disposables: Dispose[] = [];
+  readonly #encoder = new TextEncoder();
+  #look: ScreenLook;
+  #renderer: Dispose | undefined;
+
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly events: ScreenEvents,
+    private readonly platform: Platform,
+    look: ScreenLook,
+  ) {
+    this.#look = look;
+    const hints = linkHints(host, platform === 'mac' ? 'Cmd' : 'Ctrl');
+    this.#terminal = new Terminal({
+      allowProposedApi: true,
+      cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
+      cursorInactiveStyle: 'outline',
+      fontFamily: FONTS,
+      lineHeight: 1.15,
+      linkHandler: markedLinks(hints),
+      macOptionClickForcesSelection: true,
+      minimumContrastRatio: CONTRAST,
+      scrollback: SCROLLBACK,
+      ...options(look),
+    });
+    const terminal = this.#terminal;
+    terminal.loadAddon(this.#fit);
+    terminal.loadAddon(this.#search);
+    terminal.loadAddon(new WebLinksAddon(openLink, hints));
+    terminal.loadAddon(
+      new ClipboardAddon(
+        undefined,
+        programClipboard(() => host.contains(document.activeElement)),
+      ),
+    );
+    terminal.loadAddon(new Unicode11Addon());
+    terminal.unicode.activeVersion = '11';
+    terminal.open(host);
+    this.#listen();
+  }
+
+  get found(): Readable<Found> {
+    return this.#found;
+  }
+
+  /** Whether the bar's Ctrl is held for the next key. */
+  get control(): Readable<'up' | 'down'> {
+    return this.#control;
+  }
+
+  reset(): void {
+    this.#terminal.write(RESET);
+  }
+
+  write(bytes: Uint8Array, done: () => void): void {
+    this.#terminal.write(bytes, done);
+  }
+
+  resized(cols: number, rows: number): void {
+    if (cols > 0 && rows > 0) this.#terminal.resize(cols, rows);
+  }
+
+  /** Makes the terminal as large as its place, and tells. */
+  fit(): void {
+    if (this.host.offsetParent === null) return;
+    this.#fit.fit();
+    this.events.resized(this.#terminal.cols, this.#terminal.rows);
+  }
+
+  setLook(look: ScreenLook): void {
+    this.#look = look;
+    Object.assign(this.#terminal.options, options(look));
+    this.fit();
+  }
+
+  /** Draws by WebGL where that can be had: browsers allow only some sixteen at once, so only the terminal in front does. */
+  async accelerate(): Promise<void> {
+    if (this.#renderer !== undefined) return;
+    this.#renderer = () => undefined;
+    const { WebglAddon } = await import('@xterm/addon-webgl');
+    if (this.#renderer === undefined) return;
+    try {
+      const addon = new WebglAddon();
+      addon.onContextLoss(() => this.decelerate());
+      this.#terminal.loadAddon(addon);
+      this.#renderer = () => addon.dispose();
+    } catch {
+      // No WebGL here: the DOM renderer stays, which is slower and looks the same.
+      this.#renderer = () => undefined;
+    }
+  }
+
+  /** Goes back to drawing by the DOM. */
+  decelerate(): void {
+    this.#renderer?.();
+    this.#renderer = undefined;
+  }
+
+  focus(): void {
+    this.#terminal.focus();
+  }
+
+  /** Takes typing or not. */
+  setInput(input: 'taken' | 'ignored'): void {
+    this.#terminal.options.disableStdin = input === 'ignored';
+  }
+
+  /** Sends a key of the bar. */
+  press(key: 'escape' | 'tab' | 'up' | 'down' | 'left' | 'right' | 'control'): void {
+    if (key === 'control') return this.#control.set(this.#control.value === 'up' ? 'down' : 'up');
+    const application = this.#terminal.modes.applicationCursorKeysMode ? 'application' : 'normal';
+    const text = key === 'escape' ? '\x1b' : key === 'tab' ? '\t' : arrow(key, application);
+    this.#terminal.input(text);
+  }
+
+  async copySelection(): Promise<void> {
+    const text = this.#terminal.getSelection();
+    if (text !== '') await copy(text).catch(() => undefined);
+  }
+
+  /** Pastes from the clipboard; the browser may ask the visitor first. */
+  async paste(): Promise<void> {
+    const text = await navigator.clipboard?.readText().catch(() => '');
+    if (text) this.#terminal.paste(text);
+    this.focus();
+  }
+
+  search(text: string, direction: 'next' | 'previous' | 'refine'): void {
+    const settings = { decorations: searchColours(this.#look.theme), incremental: direction === 'refine' };
+    if (text === '') this.endSearch();
+    else if (direction === 'next') this.#search.findNext(text, settings);
+    else this.#search.findPrevious(text, { ...settings, incremental: false });
+  }
+
+  endSearch(): void {
+    this.#search.clearDecorations();
+    this.#terminal.clearSelection();
+    this.#found.set({ at: 0, count: 0 });
+  }
+
+  /** All that the terminal holds, as text; lines that were folded are whole again. */
+  text(): string {
+    const buffer = this.#terminal.buffer.active;
+    const lines: string[] = [];
+    for (let at = 0; at < buffer.length; at += 1) {
+      const line = buffer.getLine(at);
+      if (line === undefined) continue;
+      const folded = buffer.getLine(at + 1)?.isWrapped ?? false;
+      const text = line.translateToString(!folded);
+      if (line.isWrapped && lines.length > 0) lines[lines.length - 1] += text;
+      else lines.push(text);
+    }
+    return lines.join('\n').trimEnd();
+  }
+
+  dispose(): void {
+    for (const dispose of this.#disposables) dispose();
+    this.decelerate();
+    this.#terminal.dispose();
+  }
+
+  #listen(): void {
+    const terminal = this.#terminal;
+    terminal.attachCustomKeyEventHandler((event) => this.#key(event));
+    terminal.onData((data) => {
+      const text = this.#control.value === 'down' ? withControl(data) : data;
+      this.#control.set('up');
+      this.events.typed(this.#encoder.encode(text));
+    });
+    terminal.onBinary((data) =>
+      this.events.typed(Uint8Array.from(data, (character) => character.charCodeAt(0) & 0xff)),
+    );
+    terminal.onTitleChange((title) => this.events.titled(title));
+    this.#search.onDidChangeResults(({ resultIndex, resultCount }) =>
+      this.#found.set({ at: resultIndex + 1, count: resultCount }),
+    );
+    const observer = new ResizeObserver(() => this.fit());
+    observer.observe(this.host);
+    this.#disposables.push(() => observer.disconnect());
+  }
+
+  /** Returns whether xterm.js handles the key. */
+  #key(event: KeyboardEvent): boolean {
+    const command = keyCommand(event, this.platform, this.#terminal.hasSelection() ? 'some' : 'none');
+    if (command === undefined) return true;
+    if (command.name === 'browser') return false;
+    event.preventDefault();
+    if (event.type !== 'keydown') return false;
+    if (command.name === 'copy') void this.copySelection();
+    else this.events.command(command);
+    return false;
+  }
+}
+
+function options(look: ScreenLook) {
+  return {
+    theme: terminalTheme(look.theme),
+    fontSize: look.fontSize,
+    screenReaderMode: look.screenReader === 'on',
+  };
+}

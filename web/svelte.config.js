@@ -1,0 +1,8 @@
+//! Svelte's own settings: runes everywhere, TypeScript by Vite's preprocessor.
+import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
+
+/** @type {import('@sveltejs/vite-plugin-svelte').SvelteConfig} */
+export default {
+  preprocess: vitePreprocess(),
+  compilerOptions: { runes: true },
+};

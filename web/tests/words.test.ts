@@ -1,0 +1,111 @@
+//! Promise: what the page says about time, use, errors and names is right and readable.
+import { describe, expect, it } from 'vitest';
+import { leaseClock, leaseWords, timeLeft, urgency } from '../src/model/lease';
+import { bytes, cpuReading, memoryReading } from '../src/model/meters';
+import { endWords, problem, sentence } from '../src/model/problem';
+import { parseSettings } from '../src/model/settings';
+
+const MINUTE = 60_000;
+
+describe('the time left', () => {
+  it.each([
+    [65 * MINUTE, '1:05 h', '1 hour 5 minutes left'],
+    [2 * 60 * MINUTE, '2:00 h', '2 hours left'],
+    [59 * MINUTE + 59_000, '60 min', '1 hour left'],
+    [11.2 * MINUTE, '12 min', '12 minutes left'],
+    [5 * MINUTE, '5:00', '5 minutes left'],
+    [4 * MINUTE + 8_200, '4:09', '5 minutes left'],
+    [59_000, '0:59', '59 seconds left'],
+    [1, '0:01', '1 second left'],
+    [0, '0:00', 'no time left'],
+  ])('%d ms is %s', (left, clock, words) => {
+    expect([leaseClock(left), leaseWords(left)]).toEqual([clock, words]);
+  });
+
+  it('is never negative', () => expect(timeLeft(1000, 5000)).toBe(0));
+
+  it('grows urgent at five minutes and at one', () => {
+    expect([6, 5, 1.01, 1, 0].map((minutes) => urgency(minutes * MINUTE))).toEqual([
+      'calm',
+      'soon',
+      'soon',
+      'now',
+      'now',
+    ]);
+  });
+});
+
+describe('the meters', () => {
+  const stats = {
+    cpu_usage_ns: 0,
+    cpus: 2,
+    memory_bytes: 64 * 1024 ** 2,
+    memory_limit_bytes: 256 * 1024 ** 2,
+    pids: 3,
+    pids_limit: 64,
+  };
+
+  it('show the processor as a share of what the session may use', () => {
+    const reading = cpuReading({ at: 0, stats }, { at: 2000, stats: { ...stats, cpu_usage_ns: 1e9 } });
+    expect(reading).toEqual({ share: 0.25, text: '25 %', words: '25 % of 2 processors' });
+  });
+
+  it('never leave 0 to 100 %, also when counters start again or time stands still', () => {
+    const late = { ...stats, cpu_usage_ns: 9e12 };
+    expect(cpuReading({ at: 0, stats }, { at: 1000, stats: late }).share).toBe(1);
+    expect(cpuReading({ at: 0, stats: late }, { at: 1000, stats }).share).toBe(0);
+    expect(cpuReading({ at: 5, stats }, { at: 5, stats: late }).share).toBe(0);
+  });
+
+  it('show memory against its limit, or alone without one', () => {
+    expect(memoryReading(stats)).toEqual({ share: 0.25, text: '64 MB', words: '64 MB of 256 MB' });
+    expect(memoryReading({ ...stats, memory_limit_bytes: 0 })).toEqual({ share: 0, text: '64 MB', words: '64 MB' });
+  });
+
+  it.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1 KB'],
+    [1024 ** 2 * 1.26, '1.3 MB'],
+    [1024 ** 3, '1 GB'],
+  ])('write %d bytes as %s', (count, text) => expect(bytes(count)).toBe(text));
+});
+
+describe('errors', () => {
+  it("keep the server's own words, as sentences", () => {
+    const body = { type: 'about:blank', title: 'Forbidden', status: 403, detail: 'the image is not in the catalogue' };
+    expect(problem({ status: 403, body, retryAfter: undefined }).detail).toBe('The image is not in the catalogue.');
+  });
+
+  it('have words also when the answer has none, and say when to come back', () => {
+    const told = problem({ status: 503, body: '<html>', retryAfter: 7 });
+    expect(told.retryAfter).toBe(7);
+    expect(told.title).not.toBe('');
+    expect(told.detail).not.toBe('');
+  });
+
+  it('leave finished sentences alone', () => expect(sentence('Why?')).toBe('Why?'));
+
+  it('give every end its reason', () => {
+    expect(endWords('idle', undefined)).toMatch(/typed/);
+    expect(endWords('failed', 'no space left on device')).toBe('No space left on device.');
+  });
+});
+
+describe('settings', () => {
+  it.each([null, '', '{', '[]', '7', '{"theme":"pink","fontSize":"big","screenReader":1}'])(
+    'survive %j in storage',
+    (stored) => {
+      expect(parseSettings(stored)).toEqual({ theme: 'system', fontSize: 14, screenReader: 'off' });
+    },
+  );
+
+  it('keep the font size within reason', () => {
+    expect(parseSettings('{"fontSize":4000}').fontSize).toBe(32);
+    expect(parseSettings('{"theme":"dark","fontSize":1,"screenReader":"on"}')).toEqual({
+      theme: 'dark',
+      fontSize: 9,
+      screenReader: 'on',
+    });
+  });
+});
