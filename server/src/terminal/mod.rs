@@ -1,5 +1,249 @@
 //! A terminal: pty ⇄ viewers. Screen state, replay, flow control.
 //!
-//! Knows neither HTTP nor the engine: it is handed a pty's master and a ring.
+//! Knows neither HTTP nor the engine: it is handed a pty's master and a ring. One task owns both ([`task`]); this is
+//! the handle by which others reach it.
 
+mod modes;
+pub mod outbox;
 pub mod protocol;
+mod screen;
+mod task;
+mod viewers;
+
+use bytes::Bytes;
+use outbox::Outbox;
+use protocol::{ServerMessage, TerminalMode};
+use sandlot_wire::Size;
+use sandlot_wire::ring::{self, Ring};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Commands that wait for a terminal's task; it takes them at once, so this only smooths bursts.
+const COMMANDS: usize = 32;
+
+/// Bytes that a viewer may leave unacknowledged.
+pub const WINDOW: u64 = 1024 * 1024;
+
+/// Why a terminal cannot be taken up, or reached.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its ring cannot be read.
+    #[error(transparent)]
+    Ring(#[from] ring::Error),
+    /// The pty refused.
+    #[error("cannot use the terminal's pty: {0}")]
+    Pty(#[from] io::Error),
+    /// Its task has ended.
+    #[error("the terminal is closed")]
+    Closed,
+}
+
+/// When somebody last did something in a session, and how many look at it: shared by a session's terminals.
+#[derive(Debug, Default)]
+pub struct Activity {
+    last: AtomicI64,
+    viewers: AtomicUsize,
+}
+
+impl Activity {
+    /// Notes that somebody was there just now.
+    pub fn touch(&self) {
+        self.last.store(jiff::Timestamp::now().as_second(), Ordering::Relaxed);
+    }
+
+    /// The second (Unix time) in which somebody typed, came or left.
+    pub fn last(&self) -> i64 {
+        self.last.load(Ordering::Relaxed)
+    }
+
+    /// How many viewers are connected.
+    pub fn viewers(&self) -> usize {
+        self.viewers.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) {
+        self.viewers.fetch_add(1, Ordering::Relaxed);
+        self.touch();
+    }
+
+    fn leave(&self) {
+        self.viewers.fetch_sub(1, Ordering::Relaxed);
+        self.touch();
+    }
+}
+
+/// Whether a terminal's programs still hold it open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Yes.
+    Open,
+    /// No process has it open any more; the exit code is to be asked for, then told by [`Terminal::exited`].
+    HungUp,
+    /// Its process ended with this code.
+    Exited(i32),
+}
+
+/// Which viewer of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct ViewerId(u64);
+
+/// What others ask of a terminal's task.
+#[derive(Debug)]
+enum Command {
+    Attach(TerminalMode, oneshot::Sender<Viewer>),
+    Detach(ViewerId),
+    Input(ViewerId, Bytes),
+    Ack(ViewerId, u64),
+    Resize(ViewerId, Size),
+    Announce(ServerMessage),
+    Exited(i32),
+    Close,
+}
+
+/// A handle of a terminal; cheap to clone. Once all handles and viewers are gone the task ends.
+#[derive(Debug, Clone)]
+pub struct Terminal {
+    commands: mpsc::Sender<Command>,
+    phase: watch::Receiver<Phase>,
+}
+
+impl Terminal {
+    /// Takes up a terminal, new or already used: whatever its ring holds is its past.
+    ///
+    /// # Errors
+    /// [`Error`] when the ring is read by another process, or the pty's master is none.
+    pub fn open(id: String, master: OwnedFd, ring: OwnedFd, activity: Arc<Activity>) -> Result<Self, Error> {
+        let ring = Ring::attach(ring)?;
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let (told, phase) = watch::channel(Phase::Open);
+        let task = task::Task::new(id, master, ring, activity, (inbox, commands.downgrade()), told)?;
+        tokio::spawn(task.run());
+        Ok(Self { commands, phase })
+    }
+
+    /// Whether it is open, or how it ended.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Waits until no process has it open any more, or its task is gone.
+    pub async fn hung_up(&self) {
+        let mut phase = self.phase.clone();
+        let _ = phase.wait_for(|phase| *phase != Phase::Open).await;
+    }
+
+    /// A new viewer.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn attach(&self, mode: TerminalMode) -> Result<Viewer, Error> {
+        let (reply, viewer) = oneshot::channel();
+        self.send(Command::Attach(mode, reply)).await?;
+        viewer.await.map_err(|_| Error::Closed)
+    }
+
+    /// Tells every viewer something.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn announce(&self, message: ServerMessage) -> Result<(), Error> {
+        self.send(Command::Announce(message)).await
+    }
+
+    /// Tells how its process ended.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn exited(&self, code: i32) -> Result<(), Error> {
+        self.send(Command::Exited(code)).await
+    }
+
+    /// Ends it: viewers are told, the descriptors are closed. The engine is to be asked separately.
+    pub async fn close(&self) {
+        let _ = self.send(Command::Close).await;
+        self.commands.closed().await;
+    }
+
+    async fn send(&self, command: Command) -> Result<(), Error> {
+        self.commands.send(command).await.map_err(|_| Error::Closed)
+    }
+}
+
+/// One viewer's end. Dropping it detaches.
+#[derive(Debug)]
+pub struct Viewer {
+    id: ViewerId,
+    outbox: Arc<Outbox>,
+    commands: mpsc::Sender<Command>,
+    _presence: Presence,
+}
+
+impl Viewer {
+    /// What is to be sent to this viewer.
+    #[must_use]
+    pub fn outbox(&self) -> Arc<Outbox> {
+        self.outbox.clone()
+    }
+
+    /// What the viewer typed.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn input(&self, bytes: Bytes) -> Result<(), Error> {
+        self.send(Command::Input(self.id, bytes)).await
+    }
+
+    /// So many bytes more have reached the viewer's screen.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn ack(&self, bytes: u64) -> Result<(), Error> {
+        self.send(Command::Ack(self.id, bytes)).await
+    }
+
+    /// The viewer's screen has this size.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn resize(&self, size: Size) -> Result<(), Error> {
+        self.send(Command::Resize(self.id, size)).await
+    }
+
+    async fn send(&self, command: Command) -> Result<(), Error> {
+        self.commands.send(command).await.map_err(|_| Error::Closed)
+    }
+}
+
+/// Being there: counted while it lives.
+#[derive(Debug)]
+struct Presence {
+    id: ViewerId,
+    activity: Arc<Activity>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Presence {
+    fn new(id: ViewerId, activity: Arc<Activity>, commands: mpsc::Sender<Command>) -> Self {
+        activity.enter();
+        Self { id, activity, commands }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.activity.leave();
+        let (commands, id) = (self.commands.clone(), self.id);
+        // Full for a moment only: the task takes commands at once.
+        if let Err(mpsc::error::TrySendError::Full(command)) = commands.try_send(Command::Detach(id)) {
+            tokio::spawn(async move { commands.send(command).await });
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

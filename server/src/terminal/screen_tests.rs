@@ -1,0 +1,130 @@
+//! Promise: a screen written down and read again is the same screen, wherever the stream is cut.
+
+use super::*;
+use proptest::prelude::*;
+
+const SIZE: Size = Size { cols: 20, rows: 6 };
+
+fn shown(bytes: &[u8]) -> Screen {
+    let mut screen = Screen::new(SIZE);
+    screen.feed(bytes);
+    screen
+}
+
+/// All that a viewer could see, now or by scrolling or by leaving the alternate screen.
+fn state(screen: &Screen) -> (String, Vec<String>, String) {
+    let lines = screen.terminal.primary_screen().all_lines().map(|line| line.text().trim_end().to_owned());
+    (screen.terminal.dump(), lines.collect(), screen.modes.dump())
+}
+
+fn cut_and_resumed(bytes: &[u8], at: usize) -> Screen {
+    let mut resumed = shown(&shown(&bytes[..at]).snapshot());
+    resumed.feed(&bytes[at..]);
+    resumed
+}
+
+#[test]
+fn every_cut_of_a_rich_stream_resumes_exactly() {
+    let stream = "\x1b]0;tïtle\x07plain\r\n\x1b[1;31mröd\x1b[0m 漢字\r\n\x1b[?2004h\x1b[?1049h\x1b[2;3Hvim\x1b[38;2;1;2;3m~\
+        \x1b[?1000;1006h\x1b[?1049l$ \x1b[2;5rregion\n\n\n\n\x1b[rend\x1b[3 q\x1b[?25l"
+        .as_bytes();
+    let whole = state(&shown(stream));
+    for at in 0..=stream.len() {
+        assert_eq!(state(&cut_and_resumed(stream, at)), whole, "cut at {at}");
+    }
+}
+
+#[test]
+fn a_thousand_lines_of_scrollback_survive() {
+    let stream: String = (0..1500).map(|n| format!("\x1b[3{}mline {n}\r\n", n % 8)).collect();
+    let resumed = shown(&shown(stream.as_bytes()).snapshot());
+    let lines = state(&resumed).1;
+    assert!(lines.len() >= 1000, "{}", lines.len());
+    assert_eq!(lines[lines.len() - 2], "line 1499");
+    assert_eq!(lines[lines.len() - 1000], "line 501");
+}
+
+#[test]
+fn a_huge_colourful_screen_still_fits_a_snapshot() {
+    let mut screen = Screen::new(Size { cols: 1000, rows: 1000 });
+    let row: String = (0..1000).map(|n| format!("\x1b[38;2;{};{};7mx", n % 256, n / 4 % 256)).collect();
+    (0..1000).for_each(|_| screen.feed(row.as_bytes()));
+    let snapshot = screen.snapshot();
+    assert!(snapshot.len() <= SNAPSHOT && snapshot.len() > 1000);
+}
+
+#[test]
+fn repeating_a_character_65535_times_costs_a_line_at_most() {
+    let mut screen = shown(b"x");
+    screen.feed(&b"\x1b[65535b".repeat(10_000));
+    assert!(screen.terminal.primary_screen().all_lines().count() <= SCROLLBACK_LINES + 6 + 1);
+}
+
+#[test]
+fn an_unfinished_title_without_end_is_bounded() {
+    let mut screen = shown(b"\x1b]0;");
+    screen.feed(&vec![b'a'; 1 << 20]);
+    assert!(screen.unfinished.len() <= UNFINISHED);
+}
+
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        "[a-z ]{0,30}".prop_map(String::into_bytes),
+        "[漢字あéü]{1,8}".prop_map(String::into_bytes),
+        Just(b"\r\n".to_vec()),
+        Just(b"\n".to_vec()),
+        Just(b"\t".to_vec()),
+        Just(b"\x08".to_vec()),
+        (1..9u16, 1..25u16).prop_map(|(row, col)| format!("\x1b[{row};{col}H").into_bytes()),
+        (0..8u8, 0..8u8).prop_map(|(f, b)| format!("\x1b[3{f};4{b}m").into_bytes()),
+        prop::sample::select(vec![
+            "\x1b[0m",
+            "\x1b[1m",
+            "\x1b[7m",
+            "\x1b[2J",
+            "\x1b[K",
+            "\x1b[1K",
+            "\x1b[?1049h",
+            "\x1b[?1049l",
+            "\x1b7",
+            "\x1b8",
+            "\x1b[2;4r",
+            "\x1b[r",
+            "\x1b[L",
+            "\x1b[M",
+            "\x1b[P",
+            "\x1b[@",
+            "\x1bM",
+            "\x1b[?25l",
+            "\x1b[?25h",
+            "\x1b(0",
+            "\x1b(B",
+            "\x1b[?2004h",
+            "\x1b]2;t\x07",
+            "\x1b[4h",
+            "\x1b[4l",
+            "\x1b[?7l",
+            "\x1b[?7h",
+        ])
+        .prop_map(|s| s.as_bytes().to_vec()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn replay_and_rest_equal_the_whole(
+        pieces in prop::collection::vec(piece(), 1..60),
+        place in any::<prop::sample::Index>(),
+    ) {
+        let stream = pieces.concat();
+        let at = place.index(stream.len() + 1);
+        prop_assert_eq!(state(&cut_and_resumed(&stream, at)), state(&shown(&stream)));
+    }
+
+    #[test]
+    fn random_bytes_never_break_it(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        let _ = shown(&shown(&bytes).snapshot());
+    }
+}
