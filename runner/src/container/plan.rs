@@ -5,6 +5,7 @@
 //! attached by a path, which can therefore lead nowhere but into the container.
 
 use super::spec::{Container, MountSource, Network, Profile};
+use super::target::Links;
 
 /// One thing to be done by the child that becomes the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Step {
         target: String,
         /// Whether the mount is made read-only.
         access: Access,
+        /// What a link on the way to the target means.
+        links: Links,
     },
     /// Remove the directory that held the files which are now attached.
     ForgetFiles,
@@ -93,10 +96,10 @@ pub const FILES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
 #[must_use]
 pub fn plan(spec: &Container) -> Vec<Step> {
     let mut list = List::default();
-    list.make("proc", &[], Need::Must, "/proc", Access::Write);
-    list.make("sysfs", &[], Need::May, "/sys", Access::Read);
-    list.make("cgroup2", &[], Need::May, "/sys/fs/cgroup", cgroup_access(spec.profile));
-    list.attach.push((Attached::Volatile, "/dev".into(), Access::Write));
+    list.make("proc", &[], Need::Must, ("/proc", Links::Refused), Access::Write);
+    list.make("sysfs", &[], Need::May, ("/sys", Links::Refused), Access::Read);
+    list.make("cgroup2", &[], Need::May, ("/sys/fs/cgroup", Links::Refused), cgroup_access(spec.profile));
+    list.attach.push((Attached::Volatile, "/dev".into(), Access::Write, Links::Refused));
     let pts = [
         ("newinstance", ""),
         ("ptmxmode", "0666"),
@@ -104,19 +107,27 @@ pub fn plan(spec: &Container) -> Vec<Step> {
         ("gid", "5"),
         ("max", &PTYS.to_string()),
     ];
-    list.make("devpts", &pts, Need::Must, "/dev/pts", Access::Write);
+    list.make("devpts", &pts, Need::Must, ("/dev/pts", Links::Refused), Access::Write);
     let size = spec.shm_size.to_string();
-    list.make("tmpfs", &[("mode", "1777"), ("size", &size)], Need::Must, "/dev/shm", Access::Write);
-    list.make("mqueue", &[], Need::May, "/dev/mqueue", Access::Write);
+    list.make(
+        "tmpfs",
+        &[("mode", "1777"), ("size", &size)],
+        Need::Must,
+        ("/dev/shm", Links::Refused),
+        Access::Write,
+    );
+    list.make("mqueue", &[], Need::May, ("/dev/mqueue", Links::Refused), Access::Write);
     for name in FILES {
-        list.attach.push((Attached::File(name), format!("/etc/{name}"), Access::Write));
+        list.attach.push((Attached::File(name), format!("/etc/{name}"), Access::Write, Links::Inside));
     }
     for mount in &spec.mounts {
         let access = if mount.readonly { Access::Read } else { Access::Write };
         match &mount.source {
-            MountSource::Detached(n) => list.attach.push((Attached::Sent(*n), mount.target.clone(), access)),
+            MountSource::Detached(n) => {
+                list.attach.push((Attached::Sent(*n), mount.target.clone(), access, Links::Inside))
+            }
             MountSource::Tmpfs(options) => {
-                list.make("tmpfs", &split(options), Need::Must, &mount.target, access);
+                list.make("tmpfs", &split(options), Need::Must, (&mount.target, Links::Inside), access);
             }
         }
     }
@@ -138,7 +149,7 @@ fn split(options: &str) -> Vec<(&str, &str)> {
 #[derive(Default)]
 struct List {
     make: Vec<Filesystem>,
-    attach: Vec<(Attached, String, Access)>,
+    attach: Vec<(Attached, String, Access, Links)>,
 }
 
 impl List {
@@ -147,21 +158,22 @@ impl List {
         kind: &'static str,
         options: &[(&str, &str)],
         need: Need,
-        target: &str,
+        target: (&str, Links),
         access: Access,
     ) {
         let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        self.attach.push((Attached::Made(self.make.len()), target.to_owned(), access));
+        self.attach.push((Attached::Made(self.make.len()), target.0.to_owned(), access, target.1));
         self.make.push(Filesystem { kind, options, need });
     }
 
     fn into_steps(self, spec: &Container) -> Vec<Step> {
         let mut steps: Vec<Step> = self.make.into_iter().map(Step::Make).collect();
         steps.push(Step::EnterRoot);
-        steps.extend(self.attach.into_iter().map(|(what, target, access)| Step::Attach {
+        steps.extend(self.attach.into_iter().map(|(what, target, access, links)| Step::Attach {
             what,
             target,
             access,
+            links,
         }));
         steps.push(Step::ForgetFiles);
         steps.push(Step::HostName(spec.hostname.clone()));

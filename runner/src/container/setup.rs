@@ -5,7 +5,7 @@
 
 use super::failure::Failure;
 use super::plan::{Access, Attached, FILES, Filesystem, Need, Step};
-use super::target;
+use super::target::{self, Links};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
@@ -38,7 +38,9 @@ pub fn run(
         let done = match step {
             Step::Make(filesystem) => make(filesystem).map(|fd| made.push(fd)),
             Step::EnterRoot => enter(materials.root.as_fd()),
-            Step::Attach { what, target, access } => attach(*access, what, target, materials, &made),
+            Step::Attach { what, target, access, links } => {
+                attach(*access, what, (target, *links), materials, &made)
+            }
             Step::ForgetFiles => forget_files(),
             Step::HostName(name) => rustix::system::sethostname(name.as_bytes()),
             Step::DomainName(name) => rustix::system::setdomainname(name.as_bytes()),
@@ -110,18 +112,20 @@ fn enter(root: BorrowedFd<'_>) -> rustix::io::Result<()> {
 fn attach(
     access: Access,
     what: &Attached,
-    path: &str,
+    (path, links): (&str, Links),
     materials: &Materials,
     made: &[Option<OwnedFd>],
 ) -> rustix::io::Result<()> {
     let root = openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     match what {
         Attached::Made(n) => match made.get(*n) {
-            Some(Some(mount)) => onto(mount.as_fd(), target::directory(root.as_fd(), path)?.as_fd(), access),
+            Some(Some(mount)) => {
+                onto(mount.as_fd(), target::directory(root.as_fd(), path, links)?.as_fd(), access)
+            }
             _ => Ok(()),
         },
         Attached::Volatile => {
-            onto(materials.volatile.as_fd(), target::directory(root.as_fd(), path)?.as_fd(), access)
+            onto(materials.volatile.as_fd(), target::directory(root.as_fd(), path, links)?.as_fd(), access)
         }
         Attached::File(file) => {
             let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
@@ -132,7 +136,7 @@ fn attach(
             let mount = materials.mounts.get(*n).ok_or(rustix::io::Errno::BADF)?;
             let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(mount)?.st_mode);
             let place = match kind {
-                rustix::fs::FileType::Directory => target::directory(root.as_fd(), path)?,
+                rustix::fs::FileType::Directory => target::directory(root.as_fd(), path, links)?,
                 _ => target::file(root.as_fd(), path)?,
             };
             onto(mount.as_fd(), place.as_fd(), access)

@@ -9,13 +9,26 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 const INSIDE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
 
+/// What is done with symbolic links on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// They are followed, inside the root.
+    Inside,
+    /// They are an error (`ELOOP`): an image whose `/proc` or `/dev` is a link wants something of us.
+    Refused,
+}
+
 /// Opens the directory at `path` in `root` (`O_PATH`), making what is missing.
 ///
 /// # Errors
 /// What the system answers; `ENOTDIR` if something else is there.
-pub fn directory(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd> {
+pub fn directory(root: BorrowedFd<'_>, path: &str, links: Links) -> Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match openat2(root, path, flags, Mode::empty(), INSIDE) {
+    let resolve = match links {
+        Links::Inside => INSIDE,
+        Links::Refused => INSIDE | ResolveFlags::NO_SYMLINKS,
+    };
+    match openat2(root, path, flags, Mode::empty(), resolve) {
         Err(Errno::NOENT) => {}
         other => return other,
     }
@@ -51,7 +64,7 @@ fn parent<'p>(root: BorrowedFd<'_>, path: &'p str) -> Result<(OwnedFd, &'p str)>
         return Err(Errno::INVAL);
     }
     let above = if above.is_empty() { "/" } else { above };
-    Ok((directory(root, above)?, name))
+    Ok((directory(root, above, Links::Inside)?, name))
 }
 
 #[cfg(test)]
@@ -80,10 +93,10 @@ mod tests {
         std::fs::write(root.path().join("there"), "text").unwrap();
         let fd = std::fs::File::open(root.path()).unwrap();
         file(fd.as_fd(), "/there").unwrap();
-        directory(fd.as_fd(), "/x/y/z").unwrap();
+        directory(fd.as_fd(), "/x/y/z", Links::Refused).unwrap();
         assert_eq!(std::fs::read_to_string(root.path().join("there")).unwrap(), "text");
         assert!(root.path().join("x/y/z").is_dir());
-        assert!(directory(fd.as_fd(), "/there/below").is_err());
+        assert!(directory(fd.as_fd(), "/there/below", Links::Inside).is_err());
         assert!(file(fd.as_fd(), "/x/..").is_ok());
         assert!(file(fd.as_fd(), "/nothing/..").is_err());
     }

@@ -25,10 +25,18 @@ pub enum Ensured {
 /// # Errors
 /// What starting it answers, or `TimedOut`.
 pub fn ensure(socket: &Path) -> io::Result<Ensured> {
+    ensure_by(Path::new("/proc/self/exe"), socket)
+}
+
+/// As [`ensure`], with the `sandlot` program at `program`.
+///
+/// # Errors
+/// What starting it answers, or `TimedOut`.
+pub fn ensure_by(program: &Path, socket: &Path) -> io::Result<Ensured> {
     if UnixStream::connect(socket).is_ok() {
         return Ok(Ensured::Found);
     }
-    let mut child = Command::new("/proc/self/exe")
+    let mut child = Command::new(program)
         .arg0("sandlot")
         .args(["spawner", "--socket"])
         .arg(socket)

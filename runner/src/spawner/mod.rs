@@ -3,11 +3,11 @@
 mod child;
 mod children;
 pub mod client;
-pub mod ensure;
+mod ensure;
 pub mod message;
 mod record;
 mod requests;
 mod serve;
 
-pub use ensure::{Ensured, ensure};
+pub use ensure::{Ensured, ensure, ensure_by};
 pub use serve::serve;

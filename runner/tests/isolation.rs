@@ -1,0 +1,193 @@
+//! The walls of every container, each tried from inside: the forbidden thing is done, and the denial asserted.
+
+mod spawned;
+
+use sandlot::container::spec::{Init, Mount, MountSource, Process, Stdio};
+use sandlot::spawner::client::Error;
+use spawned::{CAPABILITIES, Spawned, process, sh};
+
+#[tokio::test]
+async fn no_descriptor_of_the_host_is_open() {
+    let mut s = Spawned::new().await;
+    // The glob's own descriptor is the fourth; what was there before it is not more than three.
+    let (_, text) = s.sh("for f in /proc/self/fd/*; do readlink $f; done; ls /proc/1/fd | wc -l").await;
+    let open: Vec<&str> = text.lines().filter(|l| !l.contains("/fd")).collect();
+    assert_eq!(open.len(), 4, "{text}");
+    assert_eq!(open[0], "/dev/null");
+    assert!(open[1].starts_with("pipe:") && open[2].starts_with("pipe:"), "{text}");
+}
+
+#[tokio::test]
+async fn pid_1_that_was_never_executed_shows_nothing_of_the_spawner() {
+    let mut s = Spawned::new().await;
+    let (spec, fds) = s.container(Init::Only, None);
+    s.client.start(&spec, fds).await.unwrap();
+    let script = "for f in maps mem environ auxv exe fd cwd root; do cat /proc/1/$f >/dev/null 2>&1 && echo read $f; \
+                  ls /proc/1/$f/ >/dev/null 2>&1 && echo listed $f; readlink /proc/1/$f; done; \
+                  tr '\\0' . </proc/1/cmdline; echo; echo x 2>/dev/null >/proc/1/mem && echo written; echo end";
+    let (_, text) = s.exec(&spec.id, "spy", sh(script)).await.unwrap();
+    let words: String = text.trim_matches(['.', '\n']).into();
+    assert_eq!(words, "end", "{text}");
+}
+
+#[tokio::test]
+async fn no_capability_counts_on_the_host() {
+    let mut s = Spawned::new().await;
+    let all = Process {
+        capabilities: u64::MAX,
+        ..sh(
+            "mknod /tmp/disk b 259 0 2>/dev/null && cat /tmp/disk; echo 1 2>/dev/null >/proc/sys/kernel/panic && echo panic; \
+         echo b 2>/dev/null >/proc/sysrq-trigger && echo sysrq; cat /proc/kcore 2>/dev/null | head -c1; \
+         dmesg 2>/dev/null | head -1; date -s 1999-01-01 >/dev/null 2>&1; date +%Y | grep 1999 && echo clock; \
+         echo x 2>/dev/null >/sys/kernel/uevent_helper && echo uevent; mount -o remount,rw /sys 2>/dev/null && echo sys; \
+         echo -17 2>/dev/null >/proc/1/oom_score_adj && echo oom; echo end",
+        )
+    };
+    let (spec, fds) = s.container(Init::Command, Some(all));
+    let (_, text) = s.run(&spec, fds).await.unwrap();
+    assert!(!text.contains("panic") && !text.contains("sysrq") && !text.contains("clock"), "{text}");
+    assert!(!text.contains("uevent") && !text.contains("oom"), "{text}");
+    assert!(text.ends_with("end\n"), "{text}");
+}
+
+#[tokio::test]
+async fn the_bounding_set_and_no_new_privs_hold() {
+    let mut s = Spawned::new().await;
+    let (_, text) = s.sh("grep -E 'Cap|NoNewPrivs' /proc/self/status").await;
+    for line in ["CapInh:\t0000000000000000", "CapAmb:\t0000000000000000", "NoNewPrivs:\t1"] {
+        assert!(text.contains(line), "{text}");
+    }
+    for set in ["CapPrm", "CapEff", "CapBnd"] {
+        assert!(text.contains(&format!("{set}:\t{CAPABILITIES:016x}")), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_old_root_is_gone() {
+    let mut s = Spawned::new().await;
+    let (_, text) = s.sh("ls /../../.. | tr '\\n' ' '; echo; cat /proc/self/mountinfo").await;
+    assert!(text.starts_with("bin dev etc proc sys tmp "), "{text}");
+    // One root, the overlay; every other mount hangs below it.
+    let roots: Vec<&str> = text.lines().filter(|l| l.split_whitespace().nth(4) == Some("/")).collect();
+    assert_eq!(roots.len(), 1, "{text}");
+    assert!(roots[0].contains(" - overlay "), "{text}");
+    assert!(!text.contains(" - ext4 "), "{text}");
+}
+
+#[tokio::test]
+async fn two_containers_share_no_uid_and_the_layer_stays_untouched() {
+    let mut s = Spawned::new().await;
+    let before = std::fs::metadata(s.layer().join("etc/passwd")).unwrap();
+    let (_, text) = s
+        .sh("stat -c %u /etc/passwd /bin; echo evil:x:0:0::/:/bin/sh >>/etc/passwd; rm -r /bin/vi; echo ok")
+        .await;
+    assert_eq!(text, "0\n0\nok\n");
+    let after = std::fs::metadata(s.layer().join("etc/passwd")).unwrap();
+    assert_eq!((before.len(), before.modified().unwrap()), (after.len(), after.modified().unwrap()));
+    assert!(s.layer().join("bin/vi").symlink_metadata().is_ok());
+    let own = std::os::unix::fs::MetadataExt::uid(
+        &std::fs::metadata(s.dir.path().join("1/upper/etc/passwd")).unwrap(),
+    );
+    assert_eq!(own, s.range.base);
+}
+
+#[tokio::test]
+async fn a_working_directory_by_a_leaked_descriptor_is_an_error() {
+    // CVE-2024-21626
+    let mut s = Spawned::new().await;
+    let (spec, fds) = s.container(Init::Only, None);
+    s.client.start(&spec, fds).await.unwrap();
+    for n in 3..=20 {
+        let cwd = format!("/proc/self/fd/{n}");
+        let result = s.exec(&spec.id, "leak", Process { cwd, ..sh("pwd; ls ../../..") }).await;
+        assert!(matches!(result, Err(Error::Refused(_))), "descriptor {n}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mount_target_that_is_a_link_leads_nowhere_but_into_the_root() {
+    // CVE-2021-30465 and its kin: the image holds links where mounts will go.
+    let mut s = Spawned::new().await;
+    let outside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("../../../../../../..", s.layer().join("up")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), s.layer().join("out")).unwrap();
+    let tmpfs = |target: &str| Mount {
+        source: MountSource::Tmpfs("size=64k".into()),
+        target: target.to_owned(),
+        readonly: false,
+    };
+    let script =
+        "grep ' /tmp/deep ' /proc/self/mountinfo >/dev/null && echo inside; echo canary >/tmp/deep/canary";
+    let (mut spec, fds) = s.container(Init::Command, Some(sh(script)));
+    spec.mounts = vec![tmpfs("/up/tmp/deep")];
+    assert_eq!(s.run(&spec, fds).await.unwrap(), (0, "inside\n".to_owned()));
+    let (mut spec, fds) = s.container(Init::Command, Some(sh("true")));
+    spec.mounts = vec![tmpfs("/out/deep")];
+    // Its target is looked up inside, where it is not.
+    assert!(matches!(s.run(&spec, fds).await, Err(Error::Refused(_)) | Ok((0, _))));
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn an_image_whose_dev_is_a_link_gets_no_mount_elsewhere() {
+    let mut s = Spawned::new().await;
+    std::os::unix::fs::symlink("/proc/self", s.layer().join("dev")).unwrap();
+    let (spec, fds) = s.container(Init::Command, Some(sh("ls -la /dev; cat /dev/null")));
+    match s.run(&spec, fds).await {
+        Err(Error::Refused(failure)) => assert!(failure.step.contains("/dev"), "{failure}"),
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_planted_terminal_multiplexer_or_null_is_noticed() {
+    // CVE-2025-52565, CVE-2025-31133: what stands at the path is checked, not trusted.
+    let mut s = Spawned::new().await;
+    let all = Process {
+        capabilities: u64::MAX,
+        ..sh(
+            "umount /dev/pts; mkdir -p /dev/pts; echo evil >/dev/pts/ptmx; rm /dev/null; echo evil >/dev/null; sleep 1000",
+        )
+    };
+    let (spec, fds) = s.container(Init::Command, Some(all));
+    s.client.start(&spec, fds).await.unwrap();
+    let ready = process(
+        &["/bin/sh", "-c", "until [ -s /dev/null ]; do sleep 0.01; done"],
+        Stdio::Pipes { stdin: true },
+    );
+    s.exec(&spec.id, "wait", ready).await.unwrap();
+    let terminal = process(&["/bin/sh"], Stdio::Terminal { cols: 80, rows: 24 });
+    let result = s.exec(&spec.id, "t", terminal).await;
+    assert!(matches!(&result, Err(Error::Refused(f)) if f.step == "opening a terminal"), "{result:?}");
+    let result = s.exec(&spec.id, "n", process(&["/bin/true"], Stdio::Null)).await;
+    assert!(matches!(&result, Err(Error::Refused(f)) if f.step.contains("streams")), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_standard_container_makes_no_namespace() {
+    let mut s = Spawned::new().await;
+    let all = Process {
+        capabilities: u64::MAX & !(1 << 24),
+        ..sh("for n in -U -m -n -p -i -u; do unshare $n true && echo made $n; done; \
+        echo 5 >/proc/sys/user/max_user_namespaces && echo raised; echo end")
+    };
+    let (spec, fds) = s.container(Init::Command, Some(all));
+    let (_, text) = s.run(&spec, fds).await.unwrap();
+    assert!(!text.contains("made") && !text.contains("raised"), "{text}");
+}
+
+#[tokio::test]
+async fn another_user_cannot_use_the_spawner() {
+    let s = Spawned::new().await;
+    let socket = s.dir.path().join("spawner.sock");
+    std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let script = format!(
+        "import os,socket\nos.setgid(65534); os.setuid(65534)\ns=socket.socket(socket.AF_UNIX); s.connect('{}')\n\
+         s.sendall(b'\\x03\\0\\0\\0\\x01\\0\\x01'); print(len(s.recv(64)))",
+        socket.display()
+    );
+    let output = std::process::Command::new("python3").args(["-c", &script]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(text.trim() == "0" || text.contains("BrokenPipe") || text.contains("ConnectionReset"), "{text}");
+    assert_eq!(s.client.processes().await.unwrap().len(), 0);
+}
