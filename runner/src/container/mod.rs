@@ -3,10 +3,12 @@
 //! Knows neither images nor HTTP nor where state is kept: it is given directories and descriptors.
 
 pub mod become_process;
+pub mod capabilities;
 pub mod failure;
 pub mod init;
 pub mod plan;
 pub mod rootfs;
+pub mod seccomp;
 pub mod setup;
 pub mod spec;
 pub mod target;
