@@ -26,8 +26,8 @@ const TITLES: Readonly<Record<number, string>> = {
   404: 'There is no such session',
   409: 'That does not go together with what is going on',
   410: 'This session has ended',
-  429: 'That was a little fast',
-  503: 'The playground is full or starting',
+  429: 'Not so many at once',
+  503: 'The playground is not ready',
 };
 
 /** Reads an answer that is not a success. */

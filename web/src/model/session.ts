@@ -244,6 +244,8 @@ export class Session {
   }
 
   #notice(level: NoticeLevel, text: string): void {
+    // Each terminal of a session is told the same: once is enough.
+    if (this.#notices.value.some((other) => other.text === sentence(text))) return;
     this.#noticed += 1;
     const notice = { id: this.#noticed, level, text: sentence(text) };
     this.#notices.set([...this.#notices.value, notice].slice(-NOTICES));

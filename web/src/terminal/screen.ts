@@ -178,14 +178,19 @@ export class Screen implements Sink {
   }
 
   search(text: string, direction: 'next' | 'previous' | 'refine'): void {
-    const settings = { decorations: searchColours(this.#look.theme), incremental: direction === 'refine' };
-    if (text === '') this.endSearch();
-    else if (direction === 'next') this.#search.findNext(text, settings);
+    if (text === '') return this.endSearch();
+    const colours = searchColours(this.#look.theme);
+    const settings = { decorations: colours, incremental: direction === 'refine' };
+    // What is found is also selected, and a selection without the focus would be drawn over the match's own colour.
+    const selection = { selectionInactiveBackground: colours.activeMatchBackground };
+    this.#terminal.options.theme = { ...terminalTheme(this.#look.theme), ...selection };
+    if (direction === 'next') this.#search.findNext(text, settings);
     else this.#search.findPrevious(text, { ...settings, incremental: false });
   }
 
   endSearch(): void {
     this.#search.clearDecorations();
+    this.#terminal.options.theme = terminalTheme(this.#look.theme);
     this.#terminal.clearSelection();
     this.#found.set({ at: 0, count: 0 });
   }
