@@ -2,4 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod http;
+pub mod session;
+pub mod store;
 pub mod terminal;

@@ -136,6 +136,16 @@ impl Terminal {
         let _ = phase.wait_for(|phase| *phase != Phase::Open).await;
     }
 
+    /// Waits until its exit code is known, or its task is gone.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn settled(&self) -> Result<(), Error> {
+        let mut phase = self.phase.clone();
+        let known = phase.wait_for(|phase| matches!(phase, Phase::Exited(_))).await;
+        known.map(drop).map_err(|_| Error::Closed)
+    }
+
     /// A new viewer.
     ///
     /// # Errors

@@ -1,0 +1,164 @@
+//! What sessions ask of the container engine, as a trait, so that whoever runs containers can be handed in.
+//!
+//! Knows no protocol: [`super::docker`] speaks to the real engine.
+
+use futures_util::future::BoxFuture;
+use sandlot_wire::{OpenTerminal, Terminal};
+use std::os::fd::OwnedFd;
+
+/// What an engine's call answers in the end.
+pub type Reply<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// Why the engine did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody answers on its socket.
+    #[error("the container engine does not answer: {0}")]
+    Unreachable(String),
+    /// There is no such container, terminal or image.
+    #[error("{0}")]
+    NotFound(String),
+    /// It refused, in its words.
+    #[error("the container engine refused: {0}")]
+    Refused(String),
+    /// It answered something that is not in the protocol.
+    #[error("the container engine answered what was not expected: {0}")]
+    Protocol(String),
+}
+
+/// Which walls a session's container gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// The strict one.
+    #[default]
+    Standard,
+    /// Containers may be made inside.
+    Nested,
+}
+
+impl Profile {
+    /// Its name on the wire and in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Nested => "nested",
+        }
+    }
+
+    /// The profile of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Standard, Self::Nested].into_iter().find(|profile| profile.name() == name)
+    }
+}
+
+/// What a session may use at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Processors, in billionths.
+    pub nano_cpus: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// Bytes that may be written to the root filesystem.
+    pub disk: u64,
+}
+
+/// A session's container to be made.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The session.
+    pub session: String,
+    /// Whose it is.
+    pub owner: String,
+    /// The server that holds it.
+    pub node: String,
+    /// The image's reference.
+    pub image: String,
+    /// Its host name.
+    pub hostname: String,
+    /// Walls.
+    pub profile: Profile,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Whether a container's processes run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Running {
+    /// Made, not yet started.
+    Created,
+    /// They do.
+    Running,
+    /// Frozen.
+    Paused,
+    /// Ended.
+    Dead,
+}
+
+/// A session's container that the engine has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The container's id.
+    pub container: String,
+    /// The session that it belongs to.
+    pub session: String,
+    /// The server that made it.
+    pub node: String,
+    /// Whether it runs.
+    pub running: Running,
+}
+
+/// A terminal's two descriptors.
+#[derive(Debug)]
+pub struct Handed {
+    /// The terminal's id.
+    pub id: String,
+    /// The pty's master.
+    pub master: OwnedFd,
+    /// The ring file.
+    pub ring: OwnedFd,
+}
+
+/// What a container used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time in nanoseconds.
+    pub cpu_ns: u64,
+    /// Bytes of memory in use, without what the kernel would give back at once.
+    pub memory: u64,
+    /// Processes and threads.
+    pub pids: u64,
+}
+
+/// The container engine. Calls on what is already so (starting what runs, removing what is gone) succeed.
+pub trait Engine: Send + Sync + 'static {
+    /// Makes a container; its id.
+    fn create<'a>(&'a self, spec: &'a Spec) -> Reply<'a, String>;
+    /// Starts it.
+    fn start<'a>(&'a self, container: &'a str) -> Reply<'a, ()>;
+    /// Ends and removes it.
+    fn remove<'a>(&'a self, container: &'a str) -> Reply<'a, ()>;
+    /// All containers that are sessions.
+    fn list(&self) -> Reply<'_, Vec<Found>>;
+    /// What it used so far.
+    fn usage<'a>(&'a self, container: &'a str) -> Reply<'a, Usage>;
+    /// Freezes it.
+    fn pause<'a>(&'a self, container: &'a str) -> Reply<'a, ()>;
+    /// Thaws it.
+    fn unpause<'a>(&'a self, container: &'a str) -> Reply<'a, ()>;
+    /// Opens a terminal in it.
+    fn open_terminal<'a>(&'a self, container: &'a str, request: &'a OpenTerminal) -> Reply<'a, Handed>;
+    /// Hands a terminal over again.
+    fn take_terminal<'a>(&'a self, container: &'a str, terminal: &'a str) -> Reply<'a, Handed>;
+    /// Its terminals, also those whose process has ended.
+    fn terminals<'a>(&'a self, container: &'a str) -> Reply<'a, Vec<Terminal>>;
+    /// Closes a terminal everywhere.
+    fn close_terminal<'a>(&'a self, container: &'a str, terminal: &'a str) -> Reply<'a, ()>;
+    /// Waits for the end of a terminal's process; its exit code.
+    fn wait_terminal<'a>(&'a self, container: &'a str, terminal: &'a str) -> Reply<'a, i32>;
+    /// Whether it answers.
+    fn ping(&self) -> Reply<'_, ()>;
+}

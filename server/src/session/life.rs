@@ -1,0 +1,123 @@
+//! How a session is brought up, and how it is taken down.
+
+use super::engine::{self, Spec};
+use super::service::{Error, Sessions, now, seconds};
+use super::state::{End, Reason, State};
+use super::table::Session;
+use crate::terminal::protocol::{NoticeLevel, ServerMessage};
+use sandlot_wire::Size;
+use std::time::Instant;
+
+/// The size of a session's first terminal, until a viewer tells its own.
+pub(super) const FIRST: Size = Size { cols: 80, rows: 24 };
+
+impl Sessions {
+    pub(super) fn spawn_start(&self, id: String) {
+        let sessions = self.clone();
+        tokio::spawn(async move {
+            let began = Instant::now();
+            match sessions.bring_up(&id).await {
+                Ok(()) => {
+                    metrics::histogram!("sandlot_session_start_seconds")
+                        .record(began.elapsed().as_secs_f64());
+                }
+                Err(error) => {
+                    tracing::warn!(session = id, %error, "the session did not start");
+                    sessions.end(&id, Reason::Failed, &outside(&error)).await;
+                }
+            }
+        });
+    }
+
+    async fn bring_up(&self, id: &str) -> Result<(), Error> {
+        let Some(spec) = self.table(|table| table.get(id).map(|session| self.spec(session))) else {
+            return Ok(());
+        };
+        let engine = &self.inner.engine;
+        let container = engine.create(&spec).await?;
+        let noted = self.table(|table| match table.get_mut(id) {
+            Some(session) if session.state == State::Starting => {
+                session.container = Some(container.clone());
+                true
+            }
+            _ => false,
+        });
+        if !noted {
+            return Ok(engine.remove(&container).await?);
+        }
+        self.inner.writer.save(id).await?;
+        engine.start(&container).await?;
+        self.open(id, &container, FIRST).await?;
+        self.table(|table| {
+            if let Some(session) = table.get_mut(id).filter(|session| session.state == State::Starting) {
+                session.state = State::Running;
+                // Waiting does not count.
+                session.expires_at = now() + seconds(self.inner.policy.lifetime);
+                session.activity.touch();
+            }
+        });
+        self.changed();
+        Ok(self.inner.writer.save(id).await?)
+    }
+
+    fn spec(&self, session: &Session) -> Spec {
+        Spec {
+            session: session.id.clone(),
+            owner: session.owner.clone(),
+            node: self.inner.node.clone(),
+            image: session.image.clone(),
+            hostname: format!("box-{}", &session.id[..session.id.len().min(4)]),
+            profile: session.profile,
+            limits: self.policy().limits,
+        }
+    }
+
+    /// Ends a session that is not over yet: viewers are told, the container is removed, who waits gets the place.
+    pub(super) async fn end(&self, id: &str, reason: Reason, message: &str) {
+        let end = End { reason, message: message.to_owned(), at: now() };
+        let Some(before) = self.table(|table| table.end(id, end)) else { return };
+        metrics::counter!("sandlot_sessions_ended_total", "reason" => reason.name()).increment(1);
+        tracing::info!(session = id, reason = reason.name(), message, "the session has ended");
+        self.changed();
+        if let Err(error) = self.inner.writer.save(id).await {
+            tracing::error!(session = id, %error, "the session's end could not be stored");
+        }
+        let notice = ServerMessage::Notice { level: NoticeLevel::Warning, text: message.to_owned() };
+        self.announce(&before, &notice).await;
+        for terminal in before.terminals.iter().filter_map(|slot| slot.terminal.as_ref()) {
+            terminal.close().await;
+        }
+        if let Some(container) = before.container {
+            self.spawn_remove(container);
+        }
+        self.promote();
+    }
+
+    /// Removes a container. If the engine cannot now, [`super::recovery`] tries again.
+    pub(super) fn spawn_remove(&self, container: String) {
+        let engine = self.inner.engine.clone();
+        tokio::spawn(async move {
+            if let Err(error) = engine.remove(&container).await {
+                tracing::warn!(container, %error, "the container could not be removed yet");
+            }
+        });
+    }
+
+    /// Starts those who wait and now have a place.
+    pub(super) fn promote(&self) {
+        for id in self.table(|table| table.promote(self.inner.policy.total)) {
+            self.spawn_start(id);
+        }
+    }
+}
+
+/// A failure as a visitor is told it: the engine's own words name paths and sockets only when it is broken.
+fn outside(error: &Error) -> String {
+    match error {
+        Error::Engine(engine::Error::Unreachable(_) | engine::Error::Protocol(_)) | Error::Store(_) => {
+            "the session could not be started: the container engine is not available, try again soon"
+                .to_owned()
+        }
+        other => format!("the session could not be started: {other}"),
+    }
+}

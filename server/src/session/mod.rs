@@ -1,0 +1,18 @@
+//! A session's life: queue, container, terminals, limits, end.
+//!
+//! Knows neither HTTP nor how the engine is reached.
+
+pub mod docker;
+pub mod engine;
+mod handover;
+mod life;
+pub mod policy;
+mod reaper;
+mod recovery;
+mod service;
+pub mod state;
+pub mod table;
+mod terminals;
+mod writer;
+
+pub use service::{Counts, Error, Request, Sessions, View};

@@ -1,0 +1,78 @@
+//! What sessions are allowed: how many, how long, how large, from which images.
+//!
+//! Plain data that the configuration fills in and checks.
+
+use super::engine::{Limits, Profile};
+use std::time::Duration;
+
+/// An image that visitors may choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its reference.
+    pub name: String,
+    /// Some words.
+    pub title: String,
+    /// A sentence or two.
+    pub description: String,
+    /// The walls that its sessions get.
+    pub profile: Profile,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// What each session may use.
+    pub limits: Limits,
+    /// Without typing for this long, a session ends.
+    pub idle: Duration,
+    /// How long a session lives.
+    pub lifetime: Duration,
+    /// How much longer each extension makes it.
+    pub extension: Duration,
+    /// How often it may be extended.
+    pub extensions: u32,
+    /// Sessions of one visitor, queued ones included.
+    pub per_visitor: usize,
+    /// Sessions in all; more wait.
+    pub total: usize,
+    /// How many may wait.
+    pub queue: usize,
+    /// Terminals of one session.
+    pub terminals: usize,
+    /// What visitors may choose; the first is the default.
+    pub catalogue: Vec<Image>,
+}
+
+impl Policy {
+    /// The catalogue's image of that name.
+    #[must_use]
+    pub fn image(&self, name: &str) -> Option<&Image> {
+        self.catalogue.iter().find(|image| image.name == name)
+    }
+}
+
+/// Who asks for something of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A visitor, by id.
+    Visitor(String),
+    /// The administrator.
+    Administrator,
+}
+
+impl Caller {
+    /// The name that is stored as a session's owner.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Visitor(id) => id,
+            Self::Administrator => "administrator",
+        }
+    }
+
+    /// Whether the caller may see and use what belongs to `owner`.
+    #[must_use]
+    pub fn may_use(&self, owner: &str) -> bool {
+        *self == Self::Administrator || self.name() == owner
+    }
+}

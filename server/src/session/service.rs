@@ -1,0 +1,383 @@
+//! What can be asked of sessions: create, look, pause, extend, end.
+//!
+//! How a session is brought up and taken down is in [`super::life`].
+
+use super::engine::{self, Engine, Profile, Usage};
+use super::policy::{Caller, Image, Policy};
+use super::state::{Reason, State};
+use super::table::{Refusal, Session, Table};
+use super::writer::Writer;
+use crate::store::{self, SessionRow, Store};
+use crate::terminal;
+use crate::terminal::protocol::ServerMessage;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Bytes of randomness in a session's id.
+const ID_BYTES: usize = 12;
+
+/// Why something asked of sessions was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such session, or it is another's: the caller cannot tell.
+    #[error("there is no such session")]
+    NoSession,
+    /// There is no such terminal.
+    #[error("this session has no such terminal")]
+    NoTerminal,
+    /// The image is not in the catalogue.
+    #[error("there is no image {0:?} in the catalogue: choose one that is listed")]
+    NoImage(String),
+    /// The catalogue is empty and no image was named.
+    #[error("the catalogue is empty: add [[images]] to the configuration")]
+    NoImages,
+    /// Only the administrator may ask for the wider profile of an image.
+    #[error("the image {0:?} has no nested sessions: choose one that has")]
+    NotNested(String),
+    /// Not admitted.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It is not up.
+    #[error("the session is {0}, so this cannot be done now")]
+    NotUp(&'static str),
+    /// As many terminals as are allowed.
+    #[error("this session has {0} terminals, and no more are allowed: close one first")]
+    TooManyTerminals(usize),
+    /// No extension is left.
+    #[error("this session was extended {0} times, and no more is allowed")]
+    NoExtension(u32),
+    /// The engine did not.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// The database did not.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The terminal cannot be used.
+    #[error(transparent)]
+    Terminal(#[from] terminal::Error),
+    /// No randomness.
+    #[error("the system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// A session that is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The image; absent: the catalogue's first.
+    pub image: Option<String>,
+    /// The walls; absent: the image's own.
+    pub profile: Option<Profile>,
+}
+
+/// A session as it is now.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The session.
+    pub session: Session,
+    /// Its place in the queue, from 1.
+    pub position: Option<usize>,
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Sessions that hold a place.
+    pub placed: usize,
+    /// Sessions that wait.
+    pub waiting: usize,
+    /// Viewers of all terminals.
+    pub viewers: usize,
+}
+
+/// Whether the sessions of before the start were taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// Not yet: the engine has not answered.
+    Recovering,
+    /// They were.
+    Ready,
+}
+
+/// All sessions of this server; cheap to clone.
+#[derive(Clone)]
+pub struct Sessions {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) store: Store,
+    pub(super) writer: Writer,
+    pub(super) policy: Policy,
+    pub(super) node: String,
+    pub(super) table: Arc<Mutex<Table>>,
+    pub(super) changes: watch::Sender<()>,
+    pub(super) readiness: watch::Sender<Readiness>,
+}
+
+/// Now, in seconds since 1970.
+pub(super) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// A duration in whole seconds, as times are counted.
+pub(super) fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+impl Sessions {
+    /// The sessions that the store knows; call [`Sessions::run`] to take their containers up.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn load(
+        engine: Arc<dyn Engine>,
+        store: Store,
+        policy: Policy,
+        node: String,
+    ) -> Result<Self, Error> {
+        let rows = store.sessions(&node).await?;
+        let mut table = Table::default();
+        rows.into_iter().for_each(|row: SessionRow| table.insert(Session::from_row(row, now())));
+        let table = Arc::new(Mutex::new(table));
+        let writer = Writer::new(store.clone(), table.clone(), node.clone());
+        let (changes, readiness) = (watch::Sender::new(()), watch::Sender::new(Readiness::Recovering));
+        let inner = Inner { engine, store, writer, policy, node, table, changes, readiness };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What sessions are allowed.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    pub(super) fn table<T>(&self, act: impl FnOnce(&mut Table) -> T) -> T {
+        act(&mut self.inner.table.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn changed(&self) {
+        self.inner.changes.send_replace(());
+    }
+
+    /// Asks for a session. It is queued or starting when this answers.
+    ///
+    /// # Errors
+    /// [`Error`]: the image, the limits, the store.
+    pub async fn create(&self, caller: &Caller, request: Request) -> Result<View, Error> {
+        let (image, profile) = self.choose(caller, request)?;
+        let mut id = [0; ID_BYTES];
+        getrandom::fill(&mut id)?;
+        let now = now();
+        let row = SessionRow {
+            id: hex::encode(id),
+            node: self.inner.node.clone(),
+            owner: caller.name().to_owned(),
+            image,
+            profile: profile.name().to_owned(),
+            state: State::Starting.name().to_owned(),
+            reason: None,
+            message: None,
+            container: None,
+            extensions: 0,
+            created_at: now,
+            expires_at: now + seconds(self.policy().lifetime),
+            ended_at: None,
+        };
+        let session = Session::from_row(row, now);
+        let id = session.id.clone();
+        let state = self.table(|table| table.admit(session, caller, &self.inner.policy))?;
+        if let Err(error) = self.inner.writer.save(&id).await {
+            self.end(&id, Reason::Failed, "the session could not be stored").await;
+            return Err(error.into());
+        }
+        if state == State::Starting {
+            self.spawn_start(id.clone());
+        }
+        self.view(caller, &id)
+    }
+
+    /// The image and the walls that the caller may have.
+    fn choose(&self, caller: &Caller, request: Request) -> Result<(String, Profile), Error> {
+        let policy = self.policy();
+        let name = match request.image {
+            Some(name) => name,
+            None => policy.catalogue.first().ok_or(Error::NoImages)?.name.clone(),
+        };
+        let listed = policy.image(&name).map(|image: &Image| image.profile);
+        match (caller, listed, request.profile) {
+            (Caller::Visitor(_), None, _) => Err(Error::NoImage(name)),
+            (Caller::Visitor(_), Some(Profile::Standard), Some(Profile::Nested)) => {
+                Err(Error::NotNested(name))
+            }
+            (_, listed, asked) => Ok((name, wider(listed, asked))),
+        }
+    }
+
+    /// Waits until a session is neither queued nor starting, or for `patience`.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`].
+    pub async fn settled(&self, caller: &Caller, id: &str, patience: Duration) -> Result<View, Error> {
+        let mut changes = self.inner.changes.subscribe();
+        let settle = async {
+            while self.view(caller, id)?.session.state == State::Starting {
+                let _ = changes.changed().await;
+            }
+            Ok::<(), Error>(())
+        };
+        let _ = tokio::time::timeout(patience, settle).await;
+        self.view(caller, id)
+    }
+
+    /// One session, if the caller may see it.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`].
+    pub fn view(&self, caller: &Caller, id: &str) -> Result<View, Error> {
+        self.table(|table| {
+            let position = table.position(id);
+            let session = table.get_mut(id).filter(|session| caller.may_use(&session.owner));
+            let session = session.ok_or(Error::NoSession)?;
+            session.seen_at = now();
+            Ok(View { session: session.clone(), position })
+        })
+    }
+
+    /// All sessions that the caller may see, newest first.
+    #[must_use]
+    pub fn list(&self, caller: &Caller) -> Vec<View> {
+        let mut all: Vec<View> = self.table(|table| {
+            let mine = table.all().filter(|session| caller.may_use(&session.owner));
+            mine.map(|session| View { session: session.clone(), position: table.position(&session.id) })
+                .collect()
+        });
+        all.sort_by(|a, b| (b.session.created_at, &b.session.id).cmp(&(a.session.created_at, &a.session.id)));
+        all
+    }
+
+    /// How many sessions of the caller are not over.
+    #[must_use]
+    pub fn owned(&self, caller: &Caller) -> usize {
+        self.table(|table| table.owned(caller.name()))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.table(|table| Counts {
+            placed: table.placed(),
+            waiting: table.waiting(),
+            viewers: table.all().map(|session| session.activity.viewers()).sum(),
+        })
+    }
+
+    /// What a session used so far.
+    ///
+    /// # Errors
+    /// [`Error`]: not the caller's, not up, the engine.
+    pub async fn usage(&self, caller: &Caller, id: &str) -> Result<Usage, Error> {
+        let (_, container) = self.up(caller, id)?;
+        Ok(self.inner.engine.usage(&container).await?)
+    }
+
+    /// Freezes a session.
+    ///
+    /// # Errors
+    /// [`Error`]: not the caller's, not up, the engine.
+    pub async fn pause(&self, caller: &Caller, id: &str) -> Result<View, Error> {
+        let (session, container) = self.up(caller, id)?;
+        if session.state == State::Running {
+            self.inner.engine.pause(&container).await?;
+            self.turn(id, State::Paused).await?;
+        }
+        self.view(caller, id)
+    }
+
+    /// Lets a frozen session go on.
+    ///
+    /// # Errors
+    /// [`Error`]: not the caller's, not up, the engine.
+    pub async fn unpause(&self, caller: &Caller, id: &str) -> Result<View, Error> {
+        let (session, container) = self.up(caller, id)?;
+        if session.state == State::Paused {
+            self.inner.engine.unpause(&container).await?;
+            session.activity.touch();
+            self.turn(id, State::Running).await?;
+        }
+        self.view(caller, id)
+    }
+
+    /// Changes between running and paused.
+    pub(super) async fn turn(&self, id: &str, state: State) -> Result<(), Error> {
+        self.table(|table| {
+            if let Some(session) = table.get_mut(id).filter(|session| session.state.is_up()) {
+                session.state = state;
+            }
+        });
+        self.changed();
+        Ok(self.inner.writer.save(id).await?)
+    }
+
+    /// Makes a session live longer.
+    ///
+    /// # Errors
+    /// [`Error`]: not the caller's, not up, no extension left.
+    pub async fn extend(&self, caller: &Caller, id: &str) -> Result<View, Error> {
+        self.up(caller, id)?;
+        let (allowed, by) = (self.policy().extensions, seconds(self.policy().extension));
+        self.table(|table| {
+            let session = table.get_mut(id).ok_or(Error::NoSession)?;
+            if session.extensions >= allowed && *caller != Caller::Administrator {
+                return Err(Error::NoExtension(allowed));
+            }
+            session.extensions = session.extensions.saturating_add(1);
+            session.expires_at += by;
+            session.activity.touch();
+            Ok(())
+        })?;
+        self.inner.writer.save(id).await?;
+        let view = self.view(caller, id)?;
+        let expires_at = rfc3339(view.session.expires_at);
+        self.announce(&view.session, &ServerMessage::Lease { expires_at }).await;
+        Ok(view)
+    }
+
+    /// Ends a session at its owner's wish. One that is over stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`].
+    pub async fn close(&self, caller: &Caller, id: &str) -> Result<View, Error> {
+        self.view(caller, id)?;
+        self.end(id, Reason::Closed, "you ended this session").await;
+        self.view(caller, id)
+    }
+
+    /// A session that is up, and its container.
+    pub(super) fn up(&self, caller: &Caller, id: &str) -> Result<(Session, String), Error> {
+        let session = self.view(caller, id)?.session;
+        match (&session.state, session.container.clone()) {
+            (state, Some(container)) if state.is_up() => Ok((session, container)),
+            (state, _) => Err(Error::NotUp(state.name())),
+        }
+    }
+
+    /// Tells every viewer of a session something.
+    pub(super) async fn announce(&self, session: &Session, message: &ServerMessage) {
+        for terminal in session.terminals.iter().filter_map(|slot| slot.terminal.as_ref()) {
+            let _ = terminal.announce(message.clone()).await;
+        }
+    }
+}
+
+/// A time as the API writes it.
+#[must_use]
+pub(crate) fn rfc3339(second: i64) -> String {
+    jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::MAX).to_string()
+}
+
+/// Of an image's walls and the asked ones, the wider.
+fn wider(listed: Option<Profile>, asked: Option<Profile>) -> Profile {
+    if [listed, asked].contains(&Some(Profile::Nested)) { Profile::Nested } else { Profile::Standard }
+}

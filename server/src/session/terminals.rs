@@ -1,0 +1,153 @@
+//! A session's terminals: opened, attached to, closed, and their end awaited.
+
+use super::engine::{self, Handed};
+use super::policy::Caller;
+use super::service::{Error, Sessions};
+use super::table::Slot;
+use crate::terminal::protocol::TerminalMode;
+use crate::terminal::{Phase, Terminal, Viewer};
+use sandlot_wire::{OpenTerminal, Size};
+use std::time::Duration;
+
+/// What every terminal's programs are told of it.
+const ENVIRONMENT: [&str; 2] = ["TERM=xterm-256color", "COLORTERM=truecolor"];
+
+/// The exit code of a terminal whose container is gone: killed.
+const KILLED: i32 = 137;
+
+/// How long to wait before the engine is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Sessions {
+    /// Another terminal.
+    ///
+    /// # Errors
+    /// [`Error`]: not the caller's, not up, too many, the engine.
+    pub async fn open_terminal(&self, caller: &Caller, id: &str, size: Size) -> Result<Slot, Error> {
+        let (_, container) = self.up(caller, id)?;
+        let forgotten = self.reserve(id)?;
+        let opened = self.open(id, &container, size.clamped()).await;
+        self.table(|table| {
+            if let Some(session) = table.get_mut(id) {
+                session.opening = session.opening.saturating_sub(1);
+            }
+        });
+        if let Some(slot) = forgotten {
+            self.shut(&container, slot).await;
+        }
+        opened
+    }
+
+    /// Notes that a terminal is being opened; the ended terminal that makes room for it.
+    fn reserve(&self, id: &str) -> Result<Option<Slot>, Error> {
+        let most = self.policy().terminals;
+        self.table(|table| {
+            let session = table.get_mut(id).ok_or(Error::NoSession)?;
+            let mut forgotten = None;
+            if session.terminals.len() + session.opening >= most {
+                let ended = session.terminals.iter().position(|slot| slot.exit_code().is_some());
+                forgotten = Some(session.terminals.remove(ended.ok_or(Error::TooManyTerminals(most))?));
+            }
+            session.opening += 1;
+            Ok(forgotten)
+        })
+    }
+
+    /// Opens a terminal in a session's container and adds it to the session.
+    pub(super) async fn open(&self, id: &str, container: &str, size: Size) -> Result<Slot, Error> {
+        let request = OpenTerminal {
+            cmd: Vec::new(),
+            size,
+            user: None,
+            env: ENVIRONMENT.map(str::to_owned).into(),
+            cwd: None,
+        };
+        let handed = self.inner.engine.open_terminal(container, &request).await?;
+        self.add(id, container, handed)
+    }
+
+    /// Takes a terminal's descriptors up and adds it to the session.
+    pub(super) fn add(&self, id: &str, container: &str, handed: Handed) -> Result<Slot, Error> {
+        let activity = self.table(|table| table.get(id).map(|session| session.activity.clone()));
+        let activity = activity.ok_or(Error::NoSession)?;
+        let Handed { id: name, master, ring } = handed;
+        let terminal = Terminal::open(name.clone(), master, ring, activity)?;
+        let slot = Slot { id: name, terminal: Some(terminal.clone()), ended: None };
+        let added = self.table(|table| {
+            let session = table.get_mut(id).filter(|session| !session.state.is_ended())?;
+            session.terminals.push(slot.clone());
+            Some(())
+        });
+        added.ok_or(Error::NoSession)?;
+        tokio::spawn(self.clone().await_end(id.to_owned(), container.to_owned(), slot.id.clone(), terminal));
+        Ok(slot)
+    }
+
+    /// Asks for the exit code once a terminal hangs up.
+    async fn await_end(self, session: String, container: String, name: String, terminal: Terminal) {
+        terminal.hung_up().await;
+        while terminal.phase() == Phase::HungUp {
+            let code = match self.inner.engine.wait_terminal(&container, &name).await {
+                Ok(code) => code,
+                Err(engine::Error::NotFound(_)) => KILLED,
+                Err(error) => {
+                    tracing::debug!(session, terminal = name, %error, "no exit code yet");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            if terminal.exited(code).await.is_err() {
+                break;
+            }
+            // The handle's phase follows once the task has told it.
+            let _ = terminal.settled().await;
+        }
+        self.changed();
+    }
+
+    /// A new viewer of a terminal.
+    ///
+    /// # Errors
+    /// [`Error`]: not the caller's, not up, no such terminal.
+    pub async fn attach(
+        &self,
+        caller: &Caller,
+        id: &str,
+        terminal: &str,
+        mode: TerminalMode,
+    ) -> Result<Viewer, Error> {
+        self.view(caller, id)?;
+        self.recovered().await;
+        let (session, _) = self.up(caller, id)?;
+        let slot = session.terminals.iter().find(|slot| slot.id == terminal);
+        let slot = slot.and_then(|slot| slot.terminal.clone()).ok_or(Error::NoTerminal)?;
+        Ok(slot.attach(mode).await?)
+    }
+
+    /// Closes a terminal: its programs get their hang-up.
+    ///
+    /// # Errors
+    /// [`Error`]: not the caller's, not up, no such terminal, the engine.
+    pub async fn close_terminal(&self, caller: &Caller, id: &str, terminal: &str) -> Result<(), Error> {
+        let (_, container) = self.up(caller, id)?;
+        let slot = self.table(|table| {
+            let session = table.get_mut(id)?;
+            let at = session.terminals.iter().position(|slot| slot.id == terminal)?;
+            Some(session.terminals.remove(at))
+        });
+        let slot = slot.ok_or(Error::NoTerminal)?;
+        self.shut(&container, slot).await;
+        self.changed();
+        Ok(())
+    }
+
+    /// Closes both ends of a terminal that is no longer in its session.
+    async fn shut(&self, container: &str, slot: Slot) {
+        if let Some(terminal) = slot.terminal {
+            terminal.close().await;
+        }
+        if let Err(error) = self.inner.engine.close_terminal(container, &slot.id).await {
+            tracing::warn!(container, terminal = slot.id, %error, "the terminal could not be closed");
+        }
+    }
+}
