@@ -1,5 +1,5 @@
 //! The HTTP API as calls. Each returns what was asked for or throws a `Failure` that carries a `Problem`.
-import type { CatalogueImage, SessionInfo, SessionStats, TerminalInfo } from '../protocol/generated';
+import type { CatalogueImage, CreateTerminal, SessionInfo, SessionStats, TerminalInfo } from '../protocol/generated';
 import type { Answer, Http } from './ports';
 import { problem, UNREACHABLE, type Problem } from './problem';
 
@@ -45,8 +45,8 @@ export class Api {
     return (await this.#call('GET', `${sessionPath(id)}/stats`)) as SessionStats;
   }
 
-  async openTerminal(id: string): Promise<TerminalInfo> {
-    return (await this.#call('POST', `${sessionPath(id)}/terminals`, {})) as TerminalInfo;
+  async openTerminal(id: string, size: CreateTerminal): Promise<TerminalInfo> {
+    return (await this.#call('POST', `${sessionPath(id)}/terminals`, size)) as TerminalInfo;
   }
 
   async closeTerminal(id: string, terminal: string): Promise<void> {

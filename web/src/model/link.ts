@@ -106,6 +106,11 @@ export class Link {
     return this.#state;
   }
 
+  /** The size last told. */
+  get size(): { cols: number; rows: number } | undefined {
+    return this.#size;
+  }
+
   /** Gives the connection its terminal. What came before is drawn now: the socket need not wait for the drawing code. */
   attach(sink: Sink): void {
     this.#sink = sink;

@@ -99,9 +99,11 @@ export class Session {
     return this.#phase.value.name === 'ended' ? 'gone' : 'there';
   }
 
-  /** Opens one more terminal, in front. */
+  /** Opens one more terminal, in front, as large as the one that was. */
   async openTerminal(): Promise<void> {
-    await this.#attempt(async () => this.#addTerminal(await this.api.openTerminal(this.id)));
+    await this.#attempt(async () =>
+      this.#addTerminal(await this.api.openTerminal(this.id, this.link(this.#tabs.value.active)?.size ?? {})),
+    );
   }
 
   /** Closes a terminal: its shell is hung up. */

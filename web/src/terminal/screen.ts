@@ -11,6 +11,7 @@ import type { Sink } from '../model/link';
 import { Observable, type Dispose, type Readable } from '../model/observable';
 import { copy, programClipboard } from './clipboard';
 import { arrow, keyCommand, withControl, type KeyCommand, type Platform } from './keys';
+import { devicePixels } from './pixels';
 import { linkHints, markedLinks, openLink } from './links';
 import { CONTRAST, searchColours, terminalTheme } from './theme';
 
@@ -129,13 +130,15 @@ export class Screen implements Sink {
   async accelerate(): Promise<void> {
     if (this.#renderer !== undefined) return;
     this.#renderer = () => undefined;
-    const { WebglAddon } = await import('@xterm/addon-webgl');
-    if (this.#renderer === undefined) return;
+    const [{ WebglAddon }, pixels] = await Promise.all([import('@xterm/addon-webgl'), devicePixels(this.host)]);
+    if (this.#renderer === undefined || pixels === 'false') return;
     try {
       const addon = new WebglAddon();
       addon.onContextLoss(() => this.decelerate());
       this.#terminal.loadAddon(addon);
       this.#renderer = () => addon.dispose();
+      // The renderers round the width of a letter differently.
+      this.fit();
     } catch {
       // No WebGL here: the DOM renderer stays, which is slower and looks the same.
       this.#renderer = () => undefined;
