@@ -4,6 +4,7 @@
 
 pub mod become_process;
 pub mod capabilities;
+pub mod cgroup;
 pub mod failure;
 pub mod init;
 pub mod plan;
