@@ -3,6 +3,7 @@
 //! The only unsafe code of the project; each function is named like its system call. Knows no container.
 
 pub mod clone;
+pub mod loopdev;
 pub mod mapping;
 pub mod mount;
 pub mod netdevice;
