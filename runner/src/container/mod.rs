@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod disk;
 pub mod failure;
 pub mod init;
+pub mod network;
 pub mod plan;
 pub mod rootfs;
 pub mod seccomp;

@@ -85,7 +85,7 @@ fn ready_ones_are_used_first_and_once() {
     assert!(!other.upper().join("mine").exists());
     assert!(state.disks.acquire("two", None, OWNER).is_err(), "a name is taken once");
     let large = state.disks.acquire("large", Some(SIZE * 2), OWNER).unwrap();
-    let data = rustix::fs::statvfs(&large.upper()).unwrap();
+    let data = rustix::fs::statvfs(large.upper()).unwrap();
     assert!(data.f_blocks * data.f_frsize > SIZE);
     state.disks.refill().unwrap();
     assert_eq!(state.mounts(), 5);
@@ -101,7 +101,7 @@ fn a_sweep_keeps_what_is_wanted_and_a_disk_is_found_again() {
     // A later engine knows nothing of the pool, and the machine was started anew: the mount is gone.
     state.disks.pool.lock().unwrap().ready.clear();
     assert_eq!(state.disks.sweep(&|id| id == "kept").unwrap(), 1);
-    unmount(&kept.mount(), UnmountFlags::empty()).unwrap();
+    unmount(kept.mount(), UnmountFlags::empty()).unwrap();
     let again = state.disks.open("kept").unwrap();
     assert_eq!(std::fs::read_to_string(again.upper().join("work")).unwrap(), "done");
     assert_eq!(state.mounts(), 1);
