@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod cgroup;
 pub mod disk;
 pub mod failure;
+pub mod host;
 pub mod init;
 pub mod network;
 pub mod plan;

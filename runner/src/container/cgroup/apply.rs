@@ -1,9 +1,7 @@
-//! From limits to the kernel's files, for both versions. Pure, beside [`known`].
+//! From limits to the kernel's files, for both versions. Pure.
 
 use super::Controller;
 use super::limits::{Bound, Limits, RateKind};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 /// A file of a group and what is written to it.
 type Write = (&'static str, String);
@@ -98,10 +96,4 @@ impl Bound {
 /// Shares 2..=262144 to weight 1..=10000, linearly, as runc and crun do.
 fn weight_of_shares(shares: u64) -> u64 {
     1 + (shares.saturating_sub(2) * 9999) / 262_142
-}
-
-/// Whether the kernel has the files of a setting. A version 2 root lacks most of its children's files, so there the
-/// controller decides.
-pub(super) fn known(root: &Path, setting: &Setting, v1: &BTreeMap<Controller, PathBuf>) -> bool {
-    !v1.contains_key(&setting.controller) || setting.v1.iter().all(|(file, _)| root.join(file).exists())
 }

@@ -295,17 +295,33 @@ impl Hierarchy {
     /// What of `limits` this host cannot do, in words for its user: those limits are left out.
     #[must_use]
     pub fn warnings(&self, limits: &Limits) -> Vec<String> {
-        let root = |c: Controller| self.v1.get(&c).or(self.v2.as_ref()).cloned();
-        let mut warnings = Vec::new();
-        for setting in apply::settings(limits) {
-            let known = self.has(setting.controller)
-                && root(setting.controller).is_some_and(|r| apply::known(&r, &setting, &self.v1));
-            if !known {
-                warnings.push(format!("this kernel does not support {}: limit discarded", setting.limit));
-            }
+        let mut unknown: Vec<&str> =
+            apply::settings(limits).iter().filter(|s| !self.knows(s)).map(|s| s.limit).collect();
+        unknown.dedup();
+        let warning = |limit| format!("this kernel does not support {limit}: limit discarded");
+        unknown.into_iter().map(warning).collect()
+    }
+
+    /// Whether swap can be limited.
+    #[must_use]
+    pub fn limits_swap(&self) -> bool {
+        apply::settings(&Limits { swap: Some(limits::Bound::Unlimited), ..Limits::default() })
+            .iter()
+            .all(|setting| self.knows(setting))
+    }
+
+    /// Whether block i/o can be weighed.
+    #[must_use]
+    pub fn weighs_io(&self) -> bool {
+        apply::settings(&Limits { weight: Some(500), ..Limits::default() }).iter().all(|s| self.knows(s))
+    }
+
+    fn knows(&self, setting: &apply::Setting) -> bool {
+        match self.v1.get(&setting.controller) {
+            Some(root) => setting.v1.iter().all(|(file, _)| root.join(file).exists()),
+            // A version 2 root lacks its children's files: the controller decides.
+            None => self.v2_controllers.contains(&setting.controller),
         }
-        warnings.dedup();
-        warnings
     }
 
     /// The roots in which a group lies, each once, with its controllers.
