@@ -1,1 +1,3 @@
-//! What the end-to-end tests share: processes, registries, images.
+//! Sandlot from outside: what the end-to-end tests, the browser's tests and the benchmark share.
+
+#![forbid(unsafe_code)]

@@ -3,6 +3,8 @@
 //! Types, names and the hand-over of descriptors live here, so that both ends are built from one source. Knows
 //! neither HTTP nor sockets' paths: the engine routes these messages, the web server sends them.
 
+#![forbid(unsafe_code)]
+
 pub mod ring;
 
 use serde::{Deserialize, Serialize};
