@@ -2,7 +2,11 @@
 //!
 //! With the policy `none` there is no routed interface: what a container may reach appears on its loopback
 //! ([`listen`]), and what of it is shown outside is reached by [`dial`]. Bringing the loopback device up is `setup`'s
-//! business. Knows no container: it is given network namespaces.
+//! business. An interface with a route is [`internet`]. Knows no container: it is given network namespaces.
+
+mod netlink;
+
+pub mod internet;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};

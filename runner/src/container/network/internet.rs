@@ -1,0 +1,230 @@
+//! The policy `internet`: an interface with a route to public addresses, and to nothing else.
+//!
+//! Each container has a veth pair of its own, with one address and a route to it: no bridge, so no neighbours to listen to
+//! or to imitate. One nftables table, loaded once, speaks of all of them by the interfaces' prefix: it keeps from them the
+//! host, each other, private and link-local ranges (cloud metadata), and all of IPv6; it drops what comes from another
+//! address than the interface's own, and bounds connections. When a container's network namespace goes, so do its
+//! interface and its route.
+//!
+//! Works in the network namespace of the calling thread. A table of somebody else that drops forwarded packets (a
+//! firewall's, Docker's) still has its say: that is for the host's administrator.
+
+use super::netlink::Route;
+use super::within;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::os::fd::BorrowedFd;
+use std::process::{Command, Stdio};
+
+/// Where `nft` is.
+const TOOLS: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
+/// How the host's ends are named, before the slot's number.
+const PREFIX: &str = "slt";
+/// The container's end.
+const INSIDE: &str = "eth0";
+/// How many containers may have an address: a /16, less the gateway and both ends.
+pub const SLOTS: u32 = 65_533;
+/// Connections that a container may have at once; the kernel's table of them is everybody's.
+const CONNECTIONS: u32 = 1024;
+
+/// Whether the host forwards packets at all.
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+
+/// What may be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The first address of a /16 that nobody else here uses.
+    pub pool: Ipv4Addr,
+    /// Name servers: reachable at port 53, wherever they are.
+    pub resolvers: Vec<Ipv4Addr>,
+}
+
+/// Why a container has no internet.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The firewall could not be loaded, so no container gets an interface.
+    #[error("loading the firewall by nft failed: {0}; it is in the Debian package nftables")]
+    Firewall(String),
+    /// Packets are not forwarded.
+    #[error("switching forwarding on (net.ipv4.ip_forward): {0}")]
+    Forwarding(io::Error),
+    /// More containers than addresses.
+    #[error("no address is left for a container: at most {SLOTS} have one")]
+    Slot,
+    /// A step failed.
+    #[error("{step} of a container's interface: {source}")]
+    Interface {
+        /// What was done.
+        step: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The container's network namespace could not be entered.
+    #[error(transparent)]
+    Namespace(#[from] super::Error),
+}
+
+fn at(step: &'static str) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Interface { step, source }
+}
+
+/// A loaded firewall: the proof that containers may be connected.
+#[derive(Debug)]
+pub struct Internet {
+    pool: u32,
+}
+
+impl Internet {
+    /// Loads the firewall, replacing that of an earlier engine in one step, and switches forwarding on. A host that did
+    /// not forward before still forwards nothing that is not a container's.
+    ///
+    /// # Errors
+    /// [`Error::Firewall`] with what nft says.
+    pub fn start(settings: &Settings) -> Result<Self, Error> {
+        let pool = settings.pool.to_bits() & 0xffff_0000;
+        let was = std::fs::read_to_string(FORWARDING).map_err(Error::Forwarding)?;
+        let strangers = if was.trim() == "0" || shut() { "drop" } else { "accept" };
+        load(&rules(Ipv4Addr::from_bits(pool), &settings.resolvers, strangers))?;
+        std::fs::write(FORWARDING, "1").map_err(Error::Forwarding)?;
+        Ok(Self { pool })
+    }
+
+    /// Gives the network namespace of a container the interface `eth0` with the address of `slot` (no two containers that
+    /// run have the same one), and a default route. What is left of an earlier container in that slot is removed.
+    ///
+    /// # Errors
+    /// Names the step; nothing is left behind then.
+    pub fn connect(&self, slot: u32, netns: BorrowedFd<'_>) -> Result<Ipv4Addr, Error> {
+        if slot >= SLOTS {
+            return Err(Error::Slot);
+        }
+        let (gateway, address) =
+            (Ipv4Addr::from_bits(self.pool + 1), Ipv4Addr::from_bits(self.pool + 2 + slot));
+        let name = format!("{PREFIX}{slot}");
+        let outside = Route::open().map_err(at("opening rtnetlink"))?;
+        self.disconnect(slot)?;
+        outside.add_pair(&name, INSIDE, netns).map_err(at("making both ends"))?;
+        let done = bring_up(&outside, &name, gateway, address)
+            .and_then(|()| Ok(within(netns, || Route::open().and_then(|r| set_up(&r, gateway, address)))?));
+        if done.is_err() {
+            // The first error is the one to tell.
+            drop(self.disconnect(slot));
+        }
+        done.map(|()| address)
+    }
+
+    /// Takes the interface of a slot away; one that is not there is.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn disconnect(&self, slot: u32) -> Result<(), Error> {
+        let outside = Route::open().map_err(at("opening rtnetlink"))?;
+        match outside.index(&format!("{PREFIX}{slot}")) {
+            Ok(index) => outside.remove(index).map_err(at("removing an earlier end")),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Unloads the firewall; for an engine that is taken off a host, after its containers.
+    ///
+    /// # Errors
+    /// [`Error::Firewall`] with what nft says.
+    pub fn stop(self) -> Result<(), Error> {
+        load("delete table inet sandlot\n")
+    }
+}
+
+fn bring_up(route: &Route, name: &str, gateway: Ipv4Addr, address: Ipv4Addr) -> Result<(), Error> {
+    let index = route.index(name).map_err(at("finding the host's end"))?;
+    route.address(index, gateway, 32).map_err(at("giving the host's end its address"))?;
+    route.up(index).map_err(at("bringing up the host's end"))?;
+    route.route_to(address, index).map_err(at("adding the route"))
+}
+
+fn set_up(route: &Route, gateway: Ipv4Addr, address: Ipv4Addr) -> io::Result<()> {
+    let index = route.index(INSIDE)?;
+    route.address(index, address, 32)?;
+    route.up(index)?;
+    route.route_to(gateway, index)?;
+    route.default_route(gateway, index)
+}
+
+/// The whole table. Where a packet is refused the container is told so at once, and its programs need not wait.
+fn rules(pool: Ipv4Addr, resolvers: &[Ipv4Addr], strangers: &str) -> String {
+    let resolvers = resolvers.iter().map(Ipv4Addr::to_string).collect::<Vec<_>>().join(", ");
+    let resolvers =
+        if resolvers.is_empty() { String::new() } else { format!("elements = {{ {resolvers} }}") };
+    format!(
+        r#"add table inet sandlot
+delete table inet sandlot
+table inet sandlot {{
+    set resolvers {{ type ipv4_addr; {resolvers}; }}
+    set connections {{ type ipv4_addr; size {SLOTS}; flags dynamic; }}
+    set private {{
+        type ipv4_addr; flags interval
+        elements = {{
+            0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24,
+            192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/3
+        }}
+    }}
+    chain forward {{
+        type filter hook forward priority filter; policy accept
+        iifname "{PREFIX}*" goto outgoing
+        oifname "{PREFIX}*" ct state established,related accept
+        oifname "{PREFIX}*" drop
+        goto strangers
+    }}
+    chain strangers {{
+        {strangers}
+    }}
+    chain outgoing {{
+        meta nfproto != ipv4 drop
+        fib saddr . iif oif missing drop
+        oifname "{PREFIX}*" reject with icmp admin-prohibited
+        ct state established,related accept
+        ct state new add @connections {{ ip saddr ct count over {CONNECTIONS} }} reject with icmp admin-prohibited
+        ip daddr @resolvers meta l4proto {{ tcp, udp }} th dport 53 accept
+        ip daddr @private reject with icmp admin-prohibited
+        ct state new accept
+        drop
+    }}
+    chain input {{
+        type filter hook input priority filter; policy accept
+        iifname "{PREFIX}*" meta nfproto != ipv4 drop
+        iifname "{PREFIX}*" reject with icmp admin-prohibited
+    }}
+    chain postrouting {{
+        type nat hook postrouting priority srcnat; policy accept
+        ip saddr {pool}/16 iifname "{PREFIX}*" masquerade
+    }}
+}}
+"#
+    )
+}
+
+/// Whether an earlier engine's table keeps a host from forwarding what is not a container's: it switched forwarding on.
+fn shut() -> bool {
+    let mut nft = Command::new("nft");
+    nft.args(["list", "chain", "inet", "sandlot", "strangers"]).env_clear().env("PATH", TOOLS);
+    nft.stdin(Stdio::null()).output().is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("drop"))
+}
+
+/// Loads a rule set as one transaction.
+fn load(rules: &str) -> Result<(), Error> {
+    let failed = |e: io::Error| Error::Firewall(e.to_string());
+    let mut nft = Command::new("nft");
+    nft.args(["-f", "-"]).env_clear().env("PATH", TOOLS);
+    let mut child =
+        nft.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(rules.as_bytes()).map_err(failed)?;
+    }
+    let output = child.wait_with_output().map_err(failed)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Error::Firewall(String::from_utf8_lossy(&output.stderr).trim().replace('\n', ", ")))
+}
+
+#[cfg(test)]
+mod tests;
