@@ -13,7 +13,7 @@ SHELL := /bin/bash
 WEB := web
 BROWSER := tests/browser
 
-.PHONY: help run test bench build web fmt lint check-web test-rust test-web test-browser setup-run setup-test setup-bench clean
+.PHONY: help run test bench build web fmt lint check-web test-rust test-guest test-web test-browser setup-run setup-test setup-bench clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -t -s "$$(printf '\t')"
@@ -50,6 +50,9 @@ test-web: check-web ## tests of the pages
 
 test-rust: ## unit tests and end-to-end tests (as root)
 	@make/test-rust.sh
+
+test-guest: ## control groups of version 2, in a virtual machine with Debian's kernel
+	@tests/guest/cgroup2
 
 test-browser: $(BROWSER)/node_modules/.installed ## the page in a real Chromium (as root)
 	@make/test-browser.sh

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run=(busybox-static ca-certificates e2fsprogs gcc iproute2 libc6-dev nftables)
-test=("${run[@]}" buildah chromium debootstrap docker-registry skopeo)
+test=("${run[@]}" binutils buildah chromium cpio debootstrap docker-registry qemu-system-x86 skopeo)
 bench=("${test[@]}" bubblewrap crun docker.io podman runc)
 
 case "${1:-}" in

@@ -26,4 +26,5 @@ step 'pages: build' make --no-print-directory web
 step 'rust: formatting and lints' make --no-print-directory lint
 step 'browser: scripts' make --no-print-directory tests/browser/node_modules/.installed
 step 'rust: unit and end to end' make --no-print-directory test-rust
+step 'guest: control groups of version 2' make --no-print-directory test-guest
 step 'browser: Chromium' make --no-print-directory test-browser
