@@ -191,3 +191,35 @@ async fn another_user_cannot_use_the_spawner() {
     assert!(text.trim() == "0" || text.contains("BrokenPipe") || text.contains("ConnectionReset"), "{text}");
     assert_eq!(s.client.processes().await.unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn inotify_is_bounded_for_each_and_the_bound_cannot_be_lifted() {
+    let mut s = Spawned::new().await;
+    let file = "/proc/sys/user/max_inotify_instances";
+    let (_, text) = s.sh(&format!("cat {file}; (echo 99999 >{file}) 2>/dev/null; cat {file}")).await;
+    assert_eq!(text, "64\n64\n");
+}
+
+#[tokio::test]
+async fn a_shell_works_under_the_filter_and_what_it_denies_is_denied() {
+    use sandlot::container::{capabilities, seccomp, spec::Profile};
+    let mut s = Spawned::new().await;
+    // Each of these succeeds for the container's root unless something denies it; under `nested` all do.
+    let script = "cd /tmp; mkdir m; mount -t tmpfs x m 2>/dev/null && echo mounted; \
+                  unshare -m true 2>/dev/null && echo unshared; hostname other 2>/dev/null && echo named; \
+                  chroot / true && echo chrooted; (sleep 0 | cat; wait) && echo piped";
+    for (profile, expected) in [
+        (Profile::Standard, "chrooted\npiped\n"),
+        (Profile::Nested, "mounted\nunshared\nnamed\nchrooted\npiped\n"),
+    ] {
+        let capabilities = capabilities::effective(profile, &[], &[]).unwrap();
+        let nested = capabilities::effective(Profile::Nested, &[], &[]).unwrap();
+        // The capabilities of the wider profile in both: the filter alone makes the difference.
+        let seccomp = seccomp::programs(profile, capabilities).unwrap();
+        let first = Process { capabilities: nested, seccomp, ..sh(script) };
+        let (mut spec, fds) = s.container(Init::Command, Some(first));
+        spec.profile = Profile::Nested;
+        let (_, text) = s.run(&spec, fds).await.unwrap();
+        assert_eq!(text, expected, "{profile:?}");
+    }
+}

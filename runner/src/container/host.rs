@@ -17,6 +17,9 @@ const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr
 /// Open files that a few hundred sessions need, at some ten each.
 const FILES: u64 = 4096;
 
+/// Inotify instances that a few hundred sessions need: all of them count against root's.
+const INOTIFY: u64 = 4096;
+
 /// One thing that was looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -209,7 +212,18 @@ fn calls() -> Vec<Finding> {
     let pidfd = pidfd.map(|_| "processes are held by descriptor").map_err(|e| e.to_string());
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let files = if files >= FILES { Ok(format!("at most {files}")) } else { Err(format!("at most {files}")) };
+    let inotify = read("/proc/sys/fs/inotify/max_user_instances").and_then(|text| {
+        let enough = text.trim().parse::<u64>().is_ok_and(|most| most >= INOTIFY);
+        let detail = format!("at most {} in all containers", text.trim());
+        if enough { Ok(detail) } else { Err(detail) }
+    });
     vec![
+        finding(
+            "inotify instances",
+            inotify,
+            "programs that watch files fail (\"too many open files\") once some sessions have used them up",
+            "sysctl -w fs.inotify.max_user_instances=65536 fs.inotify.max_user_watches=4194304",
+        ),
         finding("seccomp", actions, "containers do not start: their system calls cannot be filtered", newer),
         finding("pidfd", pidfd, "containers do not start", newer),
         finding("open files", files, "few sessions at once", "ulimit -n 65536, or LimitNOFILE= in the unit"),

@@ -89,6 +89,10 @@ const PTYS: u32 = 64;
 /// How many namespaces of each kind may be made below a container of the nested profile.
 const NESTED_NAMESPACES: u32 = 64;
 
+/// How many inotify instances and watches a container may have. Its user namespace's count against those of its maker, the
+/// host's root, and so against everybody's: `fs.inotify.max_user_instances` is 128 by default, which one could take.
+const INOTIFY: [(&str, u32); 2] = [("instances", 64), ("watches", 8192)];
+
 /// The files that every container gets an own version of, in `/etc`.
 pub const FILES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
 
@@ -201,6 +205,7 @@ fn sysctls(spec: &Container) -> Vec<(String, String)> {
     let kinds = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"];
     let mut all: Vec<(String, String)> =
         kinds.iter().map(|kind| (format!("user/max_{kind}_namespaces"), most.to_string())).collect();
+    all.extend(INOTIFY.map(|(what, most)| (format!("user/max_inotify_{what}"), most.to_string())));
     all.push(("net/ipv4/ip_unprivileged_port_start".into(), "0".into()));
     all.push(("net/ipv4/ping_group_range".into(), "0 65535".into()));
     all.extend(spec.sysctls.iter().map(|(name, value)| (name.replace('.', "/"), value.clone())));

@@ -76,6 +76,16 @@ fn every_name_of_the_policy_is_in_the_table_and_nothing_is_named_twice() {
 }
 
 #[test]
+fn the_document_prints_the_policy() {
+    let page = include_str!("../../../../docs/security.md");
+    for group in groups() {
+        let calls = group.calls.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+        let row = page.lines().find(|line| line.starts_with(&format!("| {} |", group.reason)));
+        assert!(row.is_some_and(|row| row.ends_with(&format!("| {calls} |"))), "{}: {row:?}", group.reason);
+    }
+}
+
+#[test]
 fn what_is_dangerous_is_denied_in_both_profiles_with_every_capability() {
     let never = "bpf perf_event_open userfaultfd keyctl add_key request_key kexec_load kexec_file_load init_module \
                  finit_module delete_module open_by_handle_at swapon swapoff acct iopl ioperm settimeofday clock_settime \
