@@ -56,7 +56,7 @@ const GROUPS: &[Group] = &[
                 setxattrat getxattrat listxattrat removexattrat",
     },
     Group {
-        reason: "waiting for events; each pool behind these is bounded per user id",
+        reason: "waiting for events; the pools behind these are bounded by user id or user namespace",
         given: Given::Always,
         calls: "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 \
                 eventfd eventfd2 signalfd signalfd4 inotify_init inotify_init1 inotify_add_watch inotify_rm_watch \
