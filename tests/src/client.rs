@@ -1,0 +1,206 @@
+//! A visitor without a browser: the HTTP API, and the WebSocket of a terminal.
+
+use crate::wait::PATIENCE;
+use anyhow::{Context, Result, bail};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// An HTTP client that waits no longer than [`PATIENCE`].
+///
+/// # Errors
+/// When the client cannot be made.
+pub fn http() -> Result<reqwest::Client> {
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    Ok(reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?)
+}
+
+/// One visitor: who they are to the server is their cookie or their token.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    http: reqwest::Client,
+    base: String,
+    identity: (&'static str, String),
+}
+
+impl Visitor {
+    /// Someone who opens the page for the first time and keeps the cookie.
+    ///
+    /// # Errors
+    /// When the server sets none.
+    pub async fn new(address: SocketAddr) -> Result<Self> {
+        let (http, base) = (http()?, format!("http://{address}"));
+        let answer = http.get(format!("{base}/api/v1/me")).send().await?;
+        let cookie = answer.headers().get("set-cookie").context("no cookie was set")?.to_str()?;
+        for wall in ["HttpOnly", "SameSite"] {
+            anyhow::ensure!(cookie.contains(wall), "the cookie lacks {wall}: {cookie}");
+        }
+        let pair = cookie.split(';').next().unwrap_or_default().to_owned();
+        Ok(Self { http, base, identity: ("cookie", pair) })
+    }
+
+    /// The holder of a bearer token.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn with_token(address: SocketAddr, token: &str) -> Result<Self> {
+        Ok(Self {
+            http: http()?,
+            base: format!("http://{address}"),
+            identity: ("authorization", format!("Bearer {token}")),
+        })
+    }
+
+    /// Any request below `/api/v1`; answers status and body (`null` when it is no JSON).
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
+        let (name, value) = &self.identity;
+        let mut request =
+            self.http.request(method.parse()?, format!("{}/api/v1{path}", self.base)).header(*name, value);
+        request = request.header("origin", &self.base);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+    }
+
+    /// Creates a session and waits until it runs; answers it.
+    ///
+    /// # Errors
+    /// When it is refused or ends instead.
+    pub async fn session(&self, image: &str) -> Result<Value> {
+        let (status, session) = self.call("POST", "/sessions", Some(json!({ "image": image }))).await?;
+        anyhow::ensure!(status == 201, "POST /sessions: {status}: {session}");
+        let id = session["id"].as_str().context("no id")?.to_owned();
+        let running = crate::wait::until("the session", || async {
+            let (_, session) = self.call("GET", &format!("/sessions/{id}"), None).await.ok()?;
+            (session["state"] == "running" || session["state"] == "ended").then_some(session)
+        });
+        let session = running.await?;
+        anyhow::ensure!(session["state"] == "running", "the session ended: {session}");
+        Ok(session)
+    }
+
+    /// Attaches to a terminal.
+    ///
+    /// # Errors
+    /// When the server refuses, or does not say hello first.
+    pub async fn attach(&self, session: &str, terminal: &str) -> Result<Attached> {
+        self.attach_from(session, terminal, &self.base).await
+    }
+
+    /// Attaches as a page of another origin would.
+    ///
+    /// # Errors
+    /// When the server refuses, or does not say hello first.
+    pub async fn attach_from(&self, session: &str, terminal: &str, origin: &str) -> Result<Attached> {
+        let base = self.base.replacen("http", "ws", 1);
+        let mut request =
+            format!("{base}/api/v1/sessions/{session}/terminals/{terminal}").into_client_request()?;
+        let (name, value) = &self.identity;
+        request.headers_mut().insert(*name, value.parse()?);
+        request.headers_mut().insert("origin", origin.parse()?);
+        let (mut socket, _) = connect_async(request).await?;
+        let Some(Message::Text(text)) = socket.next().await.transpose()? else { bail!("no hello") };
+        let hello: Value = serde_json::from_str(&text)?;
+        anyhow::ensure!(hello["type"] == "hello", "not a hello: {hello}");
+        Ok(Attached { socket, hello, seen: Vec::new() })
+    }
+}
+
+/// A terminal's WebSocket after its hello.
+#[derive(Debug)]
+pub struct Attached {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The first message.
+    pub hello: Value,
+    /// Every byte of the terminal so far, the replay's first.
+    pub seen: Vec<u8>,
+}
+
+impl Attached {
+    /// Types.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn type_in(&mut self, text: &str) -> Result<()> {
+        Ok(self.socket.send(Message::Binary(text.as_bytes().to_vec().into())).await?)
+    }
+
+    /// Sends any text frame.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn say(&mut self, message: &str) -> Result<()> {
+        Ok(self.socket.send(Message::Text(message.into())).await?)
+    }
+
+    /// Sends any binary frame.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn send(&mut self, bytes: Vec<u8>) -> Result<()> {
+        Ok(self.socket.send(Message::Binary(bytes.into())).await?)
+    }
+
+    /// The next control message; bytes on the way to it are kept in `seen` and acknowledged. `None` at the end.
+    ///
+    /// # Errors
+    /// When nothing comes within [`PATIENCE`] or the connection breaks.
+    pub async fn control(&mut self) -> Result<Option<Value>> {
+        loop {
+            match self.next().await? {
+                Some(Message::Text(text)) => return Ok(Some(serde_json::from_str(&text)?)),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Reads until the terminal has printed `text`.
+    ///
+    /// # Errors
+    /// When it does not, with what it printed instead.
+    pub async fn until(&mut self, text: &str) -> Result<()> {
+        let mut from = 0;
+        loop {
+            if let Some(found) = find(&self.seen[from..], text.as_bytes()) {
+                // What was waited for is consumed, so that the next wait looks behind it.
+                self.seen.drain(..from + found + text.len());
+                return Ok(());
+            }
+            from = self.seen.len().saturating_sub(text.len());
+            let next = self.next().await;
+            if !matches!(next, Ok(Some(_))) {
+                bail!("no {text:?} but {next:?} after {:?}", String::from_utf8_lossy(&self.seen));
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Message>> {
+        let next =
+            tokio::time::timeout(PATIENCE, self.socket.next()).await.context("the terminal is silent")?;
+        let Some(message) = next.transpose()? else { return Ok(None) };
+        if let Message::Binary(bytes) = &message {
+            self.seen.extend_from_slice(bytes);
+            let ack = json!({"type": "ack", "bytes": bytes.len()}).to_string();
+            self.socket.send(Message::Text(ack.into())).await?;
+        }
+        Ok((!matches!(message, Message::Close(_))).then_some(message))
+    }
+}
+
+/// Where `needle` begins in `bytes`.
+#[must_use]
+pub fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    bytes.windows(needle.len()).position(|window| window == needle)
+}

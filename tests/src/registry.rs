@@ -1,0 +1,81 @@
+//! A real registry: Debian's `docker-registry` on a free loopback port with storage of its own.
+
+use crate::process::{Running, run};
+use crate::wait::until;
+use anyhow::{Context, Result};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// The process and its storage; both gone when dropped.
+#[derive(Debug)]
+pub struct Registry {
+    process: Running,
+    port: u16,
+    _storage: TempDir,
+}
+
+impl Registry {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Errors
+    /// When the package `docker-registry` is missing or it does not come up.
+    pub async fn start() -> Result<Self> {
+        let storage = tempfile::Builder::new().prefix("sandlot-test-registry-").tempdir()?;
+        let port = free_port()?;
+        let config = storage.path().join("config.yml");
+        let data = storage.path().join("data");
+        std::fs::write(
+            &config,
+            format!(
+                "version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+                data.display()
+            ),
+        )?;
+        let log = storage.path().join("log");
+        let process = Running::start(Command::new("docker-registry").arg("serve").arg(&config), &log)
+            .context("is the Debian package docker-registry installed?")?;
+        let url = format!("http://127.0.0.1:{port}/v2/");
+        let client = crate::client::http()?;
+        until("the registry", || async {
+            client.get(&url).send().await.ok().filter(|r| r.status().is_success())
+        })
+        .await
+        .with_context(|| process.log())?;
+        Ok(Self { process, port, _storage: storage })
+    }
+
+    /// `127.0.0.1:PORT`, as in a reference.
+    #[must_use]
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Pushes an OCI layout as `name` (`busybox:latest`) by `skopeo`; answers the full reference.
+    ///
+    /// # Errors
+    /// When `skopeo` fails.
+    pub fn push(&self, layout: &Path, name: &str) -> Result<String> {
+        let reference = format!("{}/{name}", self.host());
+        run(Command::new("skopeo")
+            .args(["--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false"])
+            .arg(format!("oci:{}", layout.display()))
+            .arg(format!("docker://{reference}")))?;
+        Ok(reference)
+    }
+
+    /// The pid, for whoever wants to stop or kill it.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
+/// A port of the loopback that was free a moment ago.
+///
+/// # Errors
+/// When the kernel has none.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

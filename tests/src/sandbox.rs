@@ -1,0 +1,231 @@
+//! The whole system on state, sockets, ports and control groups of its own: spawner, engine, web server.
+//!
+//! The one place that knows the programs' command lines. When dropped, containers are ended first, then the three
+//! processes, by their pids.
+
+use crate::client::{Visitor, http};
+use crate::process::Running;
+use crate::registry::free_port;
+use crate::wait::until;
+use anyhow::{Context, Result};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// The administrator's token of every sandbox.
+pub const TOKEN: &str = "the-administrator-of-a-test";
+
+/// One of the three processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Parent of the containers.
+    Spawner,
+    /// The container engine.
+    Engine,
+    /// The web server.
+    Server,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Sandbox {
+    spawner: Running,
+    engine: Running,
+    server: Option<Running>,
+    port: u16,
+    catalogue: Vec<String>,
+    dir: TempDir,
+}
+
+impl Sandbox {
+    /// Spawner and engine.
+    ///
+    /// # Errors
+    /// When one does not come up; the message carries its log.
+    pub async fn engine() -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("sandlot-test-").tempdir()?;
+        std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let spawner = start_spawner(dir.path())?;
+        let engine = start_engine(dir.path())?;
+        let sandbox = Self { spawner, engine, server: None, port: free_port()?, catalogue: Vec::new(), dir };
+        sandbox.engine_answers().await?;
+        Ok(sandbox)
+    }
+
+    /// All three; `catalogue` are the images that visitors may choose, none for the built-in one.
+    ///
+    /// # Errors
+    /// When one does not come up; the message carries its log.
+    pub async fn whole(catalogue: &[&str]) -> Result<Self> {
+        let mut sandbox = Self::engine().await?;
+        sandbox.catalogue = catalogue.iter().map(|name| (*name).to_owned()).collect();
+        sandbox.start(Part::Server).await?;
+        Ok(sandbox)
+    }
+
+    /// Where the web server listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// The folder of everything of this sandbox: state, sockets, logs. Its name marks mounts and groups as well.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What of this sandbox's name is in the host's mounts and groups.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        mark(self.dir.path())
+    }
+
+    /// A command of `sandlot` that talks to this engine.
+    ///
+    /// # Errors
+    /// When the program is not built.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(crate::program("sandlot")?);
+        command.args(arguments).env("SANDLOT_HOST", self.host()).stdin(Stdio::null());
+        command.env("HOME", self.dir.path());
+        Ok(command)
+    }
+
+    /// `unix://…` of the engine.
+    #[must_use]
+    pub fn host(&self) -> String {
+        format!("unix://{}", self.dir.path().join("engine.sock").display())
+    }
+
+    /// Runs `sandlot …` to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn sandlot(&self, arguments: &[&str]) -> Result<Output> {
+        Ok(self.command(arguments)?.output()?)
+    }
+
+    /// Runs `sandlot …`, which must succeed; answers what it printed without the last line's end.
+    ///
+    /// # Errors
+    /// When it fails; the message carries what it printed.
+    pub fn ok(&self, arguments: &[&str]) -> Result<String> {
+        let output = crate::process::run(&mut self.command(arguments)?)?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    }
+
+    /// The administrator.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn administrator(&self) -> Result<Visitor> {
+        Visitor::with_token(self.address(), TOKEN)
+    }
+
+    /// `kill -9` of one part.
+    ///
+    /// # Errors
+    /// When it is not there to be killed.
+    pub fn kill(&mut self, part: Part) -> Result<()> {
+        match part {
+            Part::Spawner => self.spawner.kill(),
+            Part::Engine => self.engine.kill(),
+            Part::Server => self.server.as_mut().context("no server was started")?.kill(),
+        }
+    }
+
+    /// Starts a part (again), and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not come up; the message carries its log.
+    pub async fn start(&mut self, part: Part) -> Result<()> {
+        match part {
+            Part::Spawner => self.spawner = start_spawner(self.dir.path())?,
+            Part::Engine => {
+                self.engine = start_engine(self.dir.path())?;
+                self.engine_answers().await?;
+            }
+            Part::Server => {
+                self.server = Some(self.start_server()?);
+                let (client, url) = (http()?, format!("http://{}/readyz", self.address()));
+                let ready =
+                    || async { client.get(&url).send().await.ok().filter(|a| a.status().is_success()) };
+                until("the web server", ready).await.with_context(|| self.log(Part::Server))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a part has logged.
+    #[must_use]
+    pub fn log(&self, part: Part) -> String {
+        match part {
+            Part::Spawner => self.spawner.log(),
+            Part::Engine => self.engine.log(),
+            Part::Server => self.server.as_ref().map(Running::log).unwrap_or_default(),
+        }
+    }
+
+    async fn engine_answers(&self) -> Result<()> {
+        let answers = || async { self.sandlot(&["version"]).ok().filter(|output| output.status.success()) };
+        until("the engine", answers).await.with_context(|| self.log(Part::Engine))?;
+        Ok(())
+    }
+
+    fn start_server(&self) -> Result<Running> {
+        let dir = self.dir.path();
+        let config = dir.join("sandlot.toml");
+        let images: Vec<String> =
+            self.catalogue.iter().map(|name| format!("[[images]]\nname = {name:?}\n")).collect();
+        std::fs::write(&config, images.concat())?;
+        let mut command = Command::new(crate::program("sandlot-server")?);
+        command.arg("--config").arg(config).arg("--state").arg(dir.join("server"));
+        command.arg("--listen").arg(self.address().to_string());
+        command.arg("--engine").arg(format!("unix://{}", dir.join("server.sock").display()));
+        command.env("SANDLOT_ADMIN_TOKEN", TOKEN);
+        Running::start(&mut command, &dir.join("server.log"))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let listed = self.sandlot(&["ps", "--all", "--quiet", "--no-trunc"]).map(|output| output.stdout);
+        let ids = String::from_utf8(listed.unwrap_or_default()).unwrap_or_default();
+        for id in ids.lines() {
+            let _already_gone = self.sandlot(&["rm", "--force", id]);
+        }
+        if std::thread::panicking() {
+            for part in [Part::Spawner, Part::Engine, Part::Server] {
+                eprintln!("── log of {part:?}:\n{}", self.log(part));
+            }
+        }
+        // The engine ends by itself, so that it gives back what it holds; a kill is what is left if it does not.
+        if let Some(server) = &mut self.server {
+            let _already_gone = server.terminate();
+        }
+        let _already_gone = self.engine.terminate();
+        let _already_gone = self.spawner.kill();
+    }
+}
+
+fn mark(dir: &Path) -> String {
+    dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn start_spawner(dir: &Path) -> Result<Running> {
+    let socket = dir.join("spawner.sock");
+    let mut command = Command::new(crate::program("sandlot")?);
+    command.arg("spawner").arg("--socket").arg(&socket);
+    Running::start(&mut command, &dir.join("spawner.log"))
+}
+
+fn start_engine(dir: &Path) -> Result<Running> {
+    let path = |name: &str| -> PathBuf { dir.join(name) };
+    let mut command = Command::new(crate::program("sandlot")?);
+    command.arg("engine").arg("--socket").arg(path("engine.sock")).arg("--state").arg(path("state"));
+    command.arg("--server-socket").arg(path("server.sock")).arg("--spawner").arg(path("spawner.sock"));
+    command.arg("--cgroup-parent").arg(mark(dir));
+    Running::start(&mut command, &path("engine.log"))
+}
