@@ -80,8 +80,23 @@ impl Group {
     /// # Errors
     /// What opening answers.
     pub fn join(&self) -> Result<Vec<OwnedFd>, Error> {
+        self.open(self.v2.as_deref().map(leaf))
+    }
+
+    /// The same for a process that joins others, whose first is `first` (the host's number): where a delegated version 2
+    /// group's owner has passed controllers on, it may hold no processes itself, and the newcomer goes where the first is.
+    ///
+    /// # Errors
+    /// What opening answers.
+    pub fn join_beside(&self, first: i32) -> Result<Vec<OwnedFd>, Error> {
+        self.open(
+            self.v2.as_deref().map(|directory| beside(directory, first).unwrap_or_else(|| leaf(directory))),
+        )
+    }
+
+    fn open(&self, v2: Option<PathBuf>) -> Result<Vec<OwnedFd>, Error> {
         let v1 = self.v1.iter().map(|(directory, _)| leaf(directory).join("tasks"));
-        let v2 = self.v2.iter().map(|directory| leaf(directory).join("cgroup.procs"));
+        let v2 = v2.map(|directory| directory.join("cgroup.procs"));
         let open = |path: PathBuf| {
             let file =
                 std::fs::OpenOptions::new().write(true).open(&path).map_err(failed("opening", &path))?;
@@ -259,6 +274,16 @@ impl Group {
 fn leaf(directory: &Path) -> PathBuf {
     let session = directory.join(SESSION);
     if session.is_dir() { session } else { directory.to_owned() }
+}
+
+/// The version 2 group of a process, if it is where the processes of `directory` are or below that.
+fn beside(directory: &Path, process: i32) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
+    let own = Path::new(text.lines().find_map(|line| line.strip_prefix("0::/"))?);
+    let plain = own.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    let within = leaf(directory);
+    let mut roots = directory.ancestors().skip(1).filter(|_| plain);
+    roots.find_map(|root| Some(root.join(own)).filter(|path| path.starts_with(&within) && path.is_dir()))
 }
 
 fn wait(path: &Path, what: &'static str, mut done: impl FnMut() -> Result<bool, Error>) -> Result<(), Error> {

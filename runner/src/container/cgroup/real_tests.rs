@@ -40,7 +40,11 @@ impl Drop for Sandbox {
 
 /// Runs a shell script in the group: it moves itself in as a container's first process does.
 fn run(group: &Group, script: &str) -> Child {
-    let moves: Vec<OwnedPath> = group.join().unwrap().iter().map(OwnedPath::of).collect();
+    run_by(&group.join().unwrap(), script)
+}
+
+fn run_by(joins: &[std::os::fd::OwnedFd], script: &str) -> Child {
+    let moves: Vec<OwnedPath> = joins.iter().map(OwnedPath::of).collect();
     let joins: String = moves.iter().map(|path| format!("echo 0 > '{}' || exit 99; ", path.0)).collect();
     let mut command = Command::new("/bin/sh");
     command.args(["-c", &format!("{joins}{script}")]);
@@ -189,6 +193,31 @@ fn a_delegated_group_cannot_lift_its_limits_but_make_groups() {
     assert!(!status.success() && stderr.to_lowercase().contains("fork"), "{stderr}");
     group.kill().unwrap();
     group.remove().unwrap();
+}
+
+/// A student's lab on version 2 moved the shell into a leaf and passed controllers on: no terminal could be opened any more.
+#[test]
+fn a_newcomer_joins_where_the_first_process_went() {
+    let sandbox = Sandbox::new("beside");
+    let group = sandbox.group(&Wanted::default(), Some(RANGE));
+    let session = sandbox.hierarchy.v2.as_ref().unwrap().join(&sandbox.parent).join("one/session");
+    let leaf = session.join("leaf");
+    std::fs::create_dir(&leaf).unwrap();
+    let move_there = format!("echo 0 >{}/cgroup.procs; echo in; exec sleep 60", leaf.display());
+    let mut first = run(&group, &move_there);
+    first.stdout.take().unwrap().read_exact(&mut [0; 3]).unwrap();
+    if sandbox.hierarchy.v2_controllers.contains(&Controller::Pids) {
+        std::fs::write(session.join("cgroup.subtree_control"), "+pids").unwrap();
+        assert_eq!(output(run(&group, "echo never")).2.code(), Some(99), "the group itself takes nobody");
+    }
+    let joins = group.join_beside(i32::try_from(first.id()).unwrap()).unwrap();
+    let (stdout, stderr, _) = output(run_by(&joins, "grep ^0:: /proc/self/cgroup"));
+    assert!(stdout.ends_with("/one/session/leaf\n"), "{stdout} {stderr}");
+    // A process of another group leads nowhere else.
+    let joins = group.join_beside(i32::try_from(std::process::id()).unwrap()).unwrap();
+    assert!(joins.iter().all(|fd| OwnedPath::of(fd).0.contains("/one/session/")));
+    group.kill().unwrap();
+    first.wait().unwrap();
 }
 
 #[test]
