@@ -1,6 +1,7 @@
 //! The web server of Sandlot: sessions, terminals, pages. It reaches containers only through the engine's socket.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod http;
 pub mod session;
 pub mod store;

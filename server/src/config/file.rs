@@ -1,0 +1,96 @@
+//! The configuration file: flat keys, named as the options are, and the catalogue's `[[images]]`.
+
+use super::{Error, Origin};
+use crate::session::engine::Profile;
+use crate::session::policy::Image;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// The images offered when the file lists none: the one that is built in.
+const STARTER: (&str, &str, &str) =
+    ("sandlot/starter", "Starter", "A small Linux with the usual tools, ready in an instant.");
+
+/// The most images in the catalogue.
+const IMAGES: usize = 200;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    table: Table,
+}
+
+impl File {
+    pub(super) fn read(path: PathBuf, known: &[&str]) -> Result<Self, Error> {
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => return Err(Error::Unreadable { file: path, error }),
+        };
+        let table: Table = match text.parse() {
+            Ok(table) => table,
+            Err(error) => return Err(Error::Syntax { file: path, error }),
+        };
+        if let Some(key) = table.keys().find(|key| *key != "images" && !known.contains(&key.as_str())) {
+            let known = [known, &["images"]].concat().join(", ");
+            return Err(Error::UnknownKey { key: key.clone(), file: path, known });
+        }
+        Ok(Self { path, table })
+    }
+
+    /// A key's value as text; lists are joined by commas.
+    pub(super) fn get(&self, key: &str) -> Option<String> {
+        self.table.get(key).map(text)
+    }
+
+    /// The images that visitors may choose.
+    pub(super) fn catalogue(&self) -> Result<Vec<Image>, Error> {
+        let Some(value) = self.table.get("images") else {
+            let (name, title, description) = STARTER;
+            return Ok(vec![Image {
+                name: name.to_owned(),
+                title: title.to_owned(),
+                description: description.to_owned(),
+                profile: Profile::Standard,
+            }]);
+        };
+        let Some(list) = value.as_array().filter(|list| list.len() <= IMAGES) else {
+            return Err(self.wrong("images", value, &format!("at most {IMAGES} tables [[images]]")));
+        };
+        list.iter().enumerate().map(|(n, value)| self.image(n, value)).collect()
+    }
+
+    fn image(&self, n: usize, value: &Value) -> Result<Image, Error> {
+        const KEYS: [&str; 4] = ["name", "title", "description", "profile"];
+        let key = format!("images[{n}]");
+        let Some(table) = value.as_table() else {
+            return Err(self.wrong(&key, value, "a table with name, title, description and profile"));
+        };
+        if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let key = format!("{key}.{unknown}");
+            return Err(Error::UnknownKey { file: self.path.clone(), key, known: KEYS.join(", ") });
+        }
+        let word = |name: &str| table.get(name).and_then(Value::as_str).map(str::to_owned);
+        let Some(name) = word("name").filter(|name| !name.trim().is_empty()) else {
+            return Err(self.wrong(&format!("{key}.name"), value, "the reference of an image"));
+        };
+        let profile = word("profile").unwrap_or_else(|| Profile::default().name().to_owned());
+        let Some(profile) = Profile::named(&profile) else {
+            return Err(self.wrong(&format!("{key}.profile"), &Value::String(profile), "standard or nested"));
+        };
+        let title = word("title").unwrap_or_else(|| name.clone());
+        Ok(Image { title, description: word("description").unwrap_or_default(), profile, name })
+    }
+
+    fn wrong(&self, key: &str, value: &Value, allowed: &str) -> Error {
+        let origin = Origin::File(self.path.clone(), key.to_owned());
+        Error::Value { origin, value: text(value), allowed: allowed.to_owned() }
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,103 @@
+//! The options: their names, meanings and defaults, and where each value comes from.
+//!
+//! Every option is an argument, a variable `SANDLOT_…` and a key of the file alike. Knows no meaning of a value.
+
+use super::file::File;
+use super::{Error, Origin};
+use crate::session::policy::Image;
+use clap::{Arg, ArgMatches, Command};
+use std::path::PathBuf;
+
+/// The file that is read when none is named and it is there.
+const FILE: &str = "/etc/sandlot/sandlot.toml";
+
+/// Name, default, meaning.
+const OPTIONS: [(&str, &str, &str); 20] = [
+    ("listen", "127.0.0.1:8080", "address and port to listen on"),
+    ("state", "/var/lib/sandlot/server", "folder of the database and the keys"),
+    ("engine", "unix:///run/sandlot/server.sock", "socket of the container engine"),
+    ("user", "", "user to become once the port is bound: a name, or UID:GID; absent: sandlot, else 65534:65534"),
+    ("public-url", "", "how people reach the server, if not simply where it listens"),
+    ("allowed-origins", "", "origins, separated by commas, whose pages may use the server beside its own"),
+    ("hosts", "", "names, separated by commas, by which the server may be called"),
+    ("admin-token", "", "the administrator's token; absent: one is made"),
+    ("memory", "512m", "memory of a session"),
+    ("cpus", "1", "processors of a session"),
+    ("pids", "256", "processes and threads of a session"),
+    ("disk", "1g", "bytes that a session may write"),
+    ("idle", "30m", "a session ends when nobody typed for this long"),
+    ("lifetime", "4h", "how long a session lives"),
+    ("extend", "1h", "how much longer an extension makes it"),
+    ("extensions", "4", "how often a session may be extended"),
+    ("sessions-per-visitor", "3", "sessions of one visitor at once"),
+    ("sessions", "100", "sessions in all at once; more wait"),
+    ("queue", "200", "how many may wait"),
+    ("terminals", "8", "terminals of a session"),
+];
+
+/// See the module.
+pub(super) struct Options {
+    matches: ArgMatches,
+    file: File,
+}
+
+impl Options {
+    pub(super) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, Error> {
+        let matches = command().try_get_matches_from(arguments)?;
+        let named = matches.get_one::<String>("config").map(PathBuf::from);
+        let file = match named {
+            Some(path) => File::read(path, &names())?,
+            None if std::path::Path::new(FILE).exists() => File::read(FILE.into(), &names())?,
+            None => File::default(),
+        };
+        Ok(Self { matches, file })
+    }
+
+    /// The value of an option, made valid.
+    pub(super) fn get<T>(&self, name: &str, make: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Error> {
+        let (value, origin) = self.find(name);
+        make(&value).map_err(|allowed| {
+            let value = if name == "admin-token" { "…".to_owned() } else { value };
+            Error::Value { origin, value, allowed }
+        })
+    }
+
+    fn find(&self, name: &str) -> (String, Origin) {
+        if let Some(value) = self.matches.get_one::<String>(name) {
+            return (value.clone(), Origin::Argument(format!("--{name}")));
+        }
+        if let Ok(value) = std::env::var(variable(name)) {
+            return (value, Origin::Argument(variable(name)));
+        }
+        if let Some(value) = self.file.get(name) {
+            return (value, Origin::File(self.file.path.clone(), name.to_owned()));
+        }
+        let default = OPTIONS.iter().find(|option| option.0 == name).map_or("", |option| option.1);
+        (default.to_owned(), Origin::Default(name.to_owned()))
+    }
+
+    pub(super) fn catalogue(&self) -> Result<Vec<Image>, Error> {
+        self.file.catalogue()
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    OPTIONS.iter().map(|option| option.0).collect()
+}
+
+fn variable(name: &str) -> String {
+    format!("SANDLOT_{}", name.to_uppercase().replace('-', "_"))
+}
+
+fn command() -> Command {
+    let config = Arg::new("config").long("config").value_name("FILE").env("SANDLOT_CONFIG");
+    let command = Command::new("sandlot-server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("The web server of Sandlot: sessions, terminals, pages")
+        .arg(config.help(format!("configuration file [default: {FILE} if it is there]")));
+    OPTIONS.iter().fold(command, |command, (name, default, help)| {
+        let help = if default.is_empty() { (*help).to_owned() } else { format!("{help} [default: {default}]") };
+        let help = format!("{help} [{}]", variable(name));
+        command.arg(Arg::new(*name).long(*name).value_name("VALUE").help(help))
+    })
+}
