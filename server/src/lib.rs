@@ -3,6 +3,8 @@
 
 pub mod config;
 pub mod http;
+pub mod privileges;
+pub mod server;
 pub mod session;
 pub mod store;
 pub mod terminal;

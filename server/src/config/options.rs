@@ -14,9 +14,13 @@ const FILE: &str = "/etc/sandlot/sandlot.toml";
 /// Name, default, meaning.
 const OPTIONS: [(&str, &str, &str); 20] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
-    ("state", "/var/lib/sandlot/server", "folder of the database and the keys"),
+    ("state", "/var/lib/sandlot", "folder of state; the server keeps its own in server/ below it"),
     ("engine", "unix:///run/sandlot/server.sock", "socket of the container engine"),
-    ("user", "", "user to become once the port is bound: a name, or UID:GID; absent: sandlot, else 65534:65534"),
+    (
+        "user",
+        "",
+        "user to become once the port is bound: a name, or UID:GID; absent: sandlot, else 65534:65534",
+    ),
     ("public-url", "", "how people reach the server, if not simply where it listens"),
     ("allowed-origins", "", "origins, separated by commas, whose pages may use the server beside its own"),
     ("hosts", "", "names, separated by commas, by which the server may be called"),
@@ -54,7 +58,11 @@ impl Options {
     }
 
     /// The value of an option, made valid.
-    pub(super) fn get<T>(&self, name: &str, make: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Error> {
+    pub(super) fn get<T>(
+        &self,
+        name: &str,
+        make: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, Error> {
         let (value, origin) = self.find(name);
         make(&value).map_err(|allowed| {
             let value = if name == "admin-token" { "…".to_owned() } else { value };
@@ -66,7 +74,7 @@ impl Options {
         if let Some(value) = self.matches.get_one::<String>(name) {
             return (value.clone(), Origin::Argument(format!("--{name}")));
         }
-        if let Ok(value) = std::env::var(variable(name)) {
+        if let Some(value) = std::env::var(variable(name)).ok().filter(|value| !value.is_empty()) {
             return (value, Origin::Argument(variable(name)));
         }
         if let Some(value) = self.file.get(name) {
@@ -96,7 +104,8 @@ fn command() -> Command {
         .about("The web server of Sandlot: sessions, terminals, pages")
         .arg(config.help(format!("configuration file [default: {FILE} if it is there]")));
     OPTIONS.iter().fold(command, |command, (name, default, help)| {
-        let help = if default.is_empty() { (*help).to_owned() } else { format!("{help} [default: {default}]") };
+        let help =
+            if default.is_empty() { (*help).to_owned() } else { format!("{help} [default: {default}]") };
         let help = format!("{help} [{}]", variable(name));
         command.arg(Arg::new(*name).long(*name).value_name("VALUE").help(help))
     })

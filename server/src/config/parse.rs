@@ -31,9 +31,9 @@ fn bytes(text: &str, range: &std::ops::RangeInclusive<u64>) -> Made<u64> {
         _ => (lower.as_str(), 0),
     };
     let value = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
-    value.filter(|value| range.contains(value)).ok_or_else(|| {
-        format!("a number of bytes, as 512m or 2g, from {} to {}", range.start(), range.end())
-    })
+    value
+        .filter(|value| range.contains(value))
+        .ok_or_else(|| format!("a number of bytes, as 512m or 2g, from {} to {}", range.start(), range.end()))
 }
 
 pub(super) fn memory(text: &str) -> Made<u64> {
@@ -53,13 +53,18 @@ pub(super) fn pids(text: &str) -> Made<u64> {
 pub(super) fn cpus(text: &str) -> Made<u64> {
     let allowed = || format!("a number from {} to {}", NANO_CPUS.start(), NANO_CPUS.end());
     let cpus = text.parse::<f64>().ok().filter(|n| NANO_CPUS.contains(n)).ok_or_else(allowed)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range, and rounding is fine")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "in range, and rounding is fine"
+    )]
     Ok((cpus * 1e9) as u64)
 }
 
 /// Seconds, or with `s`, `m`, `h` or `d`.
 pub(super) fn duration(text: &str) -> Made<Duration> {
-    let allowed = || format!("a duration, as 90s, 30m or 4h, from {} s to {} s", DURATION.start(), DURATION.end());
+    let allowed =
+        || format!("a duration, as 90s, 30m or 4h, from {} s to {} s", DURATION.start(), DURATION.end());
     let text = text.trim();
     let (digits, unit) = match text.chars().last() {
         Some('s') => (&text[..text.len() - 1], 1),
@@ -107,7 +112,10 @@ pub(super) fn optional_url(text: &str) -> Made<Option<Url>> {
         return Ok(None);
     }
     let url = Url::parse(text).ok().filter(|url| {
-        ["http", "https"].contains(&url.scheme()) && url.host().is_some() && url.path() == "/" && url.query().is_none()
+        ["http", "https"].contains(&url.scheme())
+            && url.host().is_some()
+            && url.path() == "/"
+            && url.query().is_none()
     });
     url.map(Some).ok_or_else(|| "an http or https URL without a path, as https://sandlot.example".to_owned())
 }
@@ -154,7 +162,9 @@ pub(super) fn account(text: &str) -> Made<Account> {
 pub(super) fn token(text: &str) -> Made<Option<String>> {
     match text {
         "" => Ok(None),
-        text if text.len() >= TOKEN && text.chars().all(|c| c.is_ascii_graphic()) => Ok(Some(text.to_owned())),
+        text if text.len() >= TOKEN && text.chars().all(|c| c.is_ascii_graphic()) => {
+            Ok(Some(text.to_owned()))
+        }
         _ => Err(format!("at least {TOKEN} visible ASCII characters")),
     }
 }

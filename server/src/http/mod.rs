@@ -1,5 +1,89 @@
 //! The web server's face: routes, authentication, pages, errors.
 //!
-//! Knows how requests look; what they mean is the business of [`crate::terminal`] and of the sessions.
+//! Knows how requests look; what they mean is the business of [`crate::session`].
 
+pub mod auth;
 pub mod body;
+mod health;
+mod limits;
+mod openapi;
+mod origin;
+mod pages;
+mod problem;
+mod sessions;
+mod socket;
+
+use crate::config::Web;
+use crate::session::Sessions;
+use auth::Keys;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post};
+use axum::{Router, middleware};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::ops::Deref;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+
+/// What every handler may use; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// See [`App`].
+pub struct Parts {
+    sessions: Sessions,
+    keys: Keys,
+    web: Web,
+    stop: CancellationToken,
+    recorder: PrometheusHandle,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Puts it together; `stop` ends the WebSockets.
+    #[must_use]
+    pub fn new(sessions: Sessions, keys: Keys, web: Web, stop: CancellationToken) -> Self {
+        Self(Arc::new(Parts { sessions, keys, web, stop, recorder: health::recorder() }))
+    }
+
+    /// All routes.
+    pub fn router(self) -> Router {
+        let api = Router::new()
+            .route("/sessions", post(sessions::create).get(sessions::list))
+            .route("/sessions/{id}", get(sessions::get).delete(sessions::end))
+            .route("/sessions/{id}/pause", post(sessions::pause))
+            .route("/sessions/{id}/unpause", post(sessions::unpause))
+            .route("/sessions/{id}/extend", post(sessions::extend))
+            .route("/sessions/{id}/stats", get(sessions::stats))
+            .route("/sessions/{id}/terminals", post(sessions::open_terminal))
+            .route("/sessions/{id}/terminals/{terminal}", get(socket::attach))
+            .route("/sessions/{id}/terminals/{terminal}", delete(sessions::close_terminal))
+            .route("/images", get(sessions::images))
+            .route("/me", get(sessions::me))
+            .route_layer(middleware::from_fn_with_state(self.clone(), auth::identify))
+            .route("/openapi.json", get(openapi::describe));
+        let routes = Router::new()
+            .nest("/api/v1", api)
+            .route("/admin", get(pages::administer))
+            .fallback(pages::serve)
+            .layer(DefaultBodyLimit::max(limits::BODY))
+            .layer(from_fn_with_state(self.clone(), origin::check));
+        routes
+            .route("/healthz", get(health::alive))
+            .route("/readyz", get(health::ready))
+            .route("/metrics", get(health::figures))
+            .layer(from_fn_with_state(self.clone(), limits::time))
+            .layer(from_fn(limits::count))
+            .layer(CompressionLayer::new())
+            .layer(from_fn(limits::secure))
+            .with_state(self)
+    }
+}

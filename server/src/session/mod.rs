@@ -15,4 +15,5 @@ pub mod table;
 mod terminals;
 mod writer;
 
+pub(crate) use service::rfc3339;
 pub use service::{Counts, Error, Request, Sessions, View};

@@ -354,6 +354,24 @@ impl Sessions {
         self.view(caller, id)
     }
 
+    /// Whether the database and the engine answer.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Engine`].
+    pub async fn check(&self) -> Result<(), Error> {
+        self.inner.store.ping().await?;
+        Ok(self.inner.engine.ping().await?)
+    }
+
+    /// Lets go of all terminals, so that the next server can take them up; the sessions go on.
+    pub async fn let_go(&self) {
+        let slots =
+            self.table(|table| table.all().flat_map(|session| session.terminals.clone()).collect::<Vec<_>>());
+        for terminal in slots.into_iter().filter_map(|slot| slot.terminal) {
+            terminal.close().await;
+        }
+    }
+
     /// A session that is up, and its container.
     pub(super) fn up(&self, caller: &Caller, id: &str) -> Result<(Session, String), Error> {
         let session = self.view(caller, id)?.session;

@@ -1,0 +1,32 @@
+//! The description of the HTTP API, made from the routes' own annotations.
+
+use super::{body, sessions, socket};
+use axum::Json;
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Sandlot", description = "Sessions and terminals of the playground."),
+    paths(
+        sessions::create,
+        sessions::list,
+        sessions::get,
+        sessions::end,
+        sessions::pause,
+        sessions::unpause,
+        sessions::extend,
+        sessions::stats,
+        sessions::open_terminal,
+        sessions::close_terminal,
+        sessions::images,
+        sessions::me,
+        socket::attach
+    ),
+    components(schemas(body::Problem))
+)]
+struct Api;
+
+/// OpenAPI's JSON.
+pub(super) async fn describe() -> Json<utoipa::openapi::OpenApi> {
+    Json(Api::openapi())
+}

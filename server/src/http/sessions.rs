@@ -1,0 +1,265 @@
+//! The routes of sessions: create, look, pause, extend, end, terminals, figures.
+
+use super::App;
+use super::body::{
+    CatalogueImage, CreateSession, CreateTerminal, EndReason, Me, Problem, Role, SessionInfo, SessionState,
+    SessionStats, TerminalInfo,
+};
+use super::problem::{Answer, Failure};
+use crate::session::engine::Profile;
+use crate::session::policy::Caller;
+use crate::session::state::{Reason, State};
+use crate::session::table::Slot;
+use crate::session::{Request, View, rfc3339};
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State as Shared};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sandlot_wire::Size;
+use std::time::Duration;
+
+/// How long `POST /sessions` waits for a session to come up before it answers 202.
+const START: Duration = Duration::from_secs(20);
+
+/// Seconds after which one who waits is to ask again.
+const POLL: &str = "2";
+
+/// A JSON body, or why it is none.
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+fn unwrap<T>(body: Body<T>) -> Answer<T> {
+    body.map(|Json(body)| body).map_err(|error| Failure::new(error.status(), error.body_text()))
+}
+
+/// Asks for a session: 201 once it runs, 202 while it waits for a place.
+#[utoipa::path(post, path = "/api/v1/sessions", request_body = CreateSession, responses(
+    (status = 201, body = SessionInfo), (status = 202, body = SessionInfo), (status = 422, body = Problem),
+    (status = 429, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn create(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    body: Body<CreateSession>,
+) -> Answer<Response> {
+    let asked = unwrap(body)?;
+    let request = Request { image: asked.image, profile: asked.nested.then_some(Profile::Nested) };
+    let view = app.sessions.create(&caller, request).await?;
+    let view = app.sessions.settled(&caller, &view.session.id, START).await?;
+    let waits = matches!(view.session.state, State::Queued | State::Starting);
+    if let State::Ended(end) = &view.session.state {
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, end.message.clone()));
+    }
+    let info = info(&app, view);
+    let location = [(header::LOCATION, format!("/api/v1/sessions/{}", info.id))];
+    Ok(match waits {
+        true => (StatusCode::ACCEPTED, location, [(header::RETRY_AFTER, POLL)], Json(info)).into_response(),
+        false => (StatusCode::CREATED, location, Json(info)).into_response(),
+    })
+}
+
+/// The caller's sessions, newest first; the administrator's are all.
+#[utoipa::path(get, path = "/api/v1/sessions", responses((status = 200, body = [SessionInfo])))]
+pub(super) async fn list(Shared(app): Shared<App>, caller: Caller) -> Json<Vec<SessionInfo>> {
+    Json(app.sessions.list(&caller).into_iter().map(|view| info(&app, view)).collect())
+}
+
+/// One session.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}", params(("id" = String, Path)), responses(
+    (status = 200, body = SessionInfo), (status = 404, body = Problem)))]
+pub(super) async fn get(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    let info = info(&app, app.sessions.view(&caller, &id)?);
+    Ok(match info.state {
+        SessionState::Queued | SessionState::Starting => {
+            ([(header::RETRY_AFTER, POLL)], Json(info)).into_response()
+        }
+        _ => Json(info).into_response(),
+    })
+}
+
+/// Ends a session.
+#[utoipa::path(delete, path = "/api/v1/sessions/{id}", params(("id" = String, Path)), responses(
+    (status = 200, body = SessionInfo), (status = 404, body = Problem)))]
+pub(super) async fn end(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<SessionInfo>> {
+    Ok(Json(info(&app, app.sessions.close(&caller, &id).await?)))
+}
+
+/// Freezes a session.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/pause", params(("id" = String, Path)), responses(
+    (status = 200, body = SessionInfo), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn pause(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<SessionInfo>> {
+    Ok(Json(info(&app, app.sessions.pause(&caller, &id).await?)))
+}
+
+/// Lets a frozen session go on.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/unpause", params(("id" = String, Path)), responses(
+    (status = 200, body = SessionInfo), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn unpause(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<SessionInfo>> {
+    Ok(Json(info(&app, app.sessions.unpause(&caller, &id).await?)))
+}
+
+/// Makes a session live longer.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/extend", params(("id" = String, Path)), responses(
+    (status = 200, body = SessionInfo), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn extend(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<SessionInfo>> {
+    Ok(Json(info(&app, app.sessions.extend(&caller, &id).await?)))
+}
+
+/// What a session uses.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/stats", params(("id" = String, Path)), responses(
+    (status = 200, body = SessionStats), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn stats(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<SessionStats>> {
+    let usage = app.sessions.usage(&caller, &id).await?;
+    let limits = app.sessions.policy().limits;
+    #[expect(clippy::cast_precision_loss, reason = "billionths of a processor fit 53 bits")]
+    let cpus = limits.nano_cpus as f64 / 1e9;
+    Ok(Json(SessionStats {
+        cpu_usage_ns: usage.cpu_ns,
+        cpus,
+        memory_bytes: usage.memory,
+        memory_limit_bytes: limits.memory,
+        pids: usage.pids,
+        pids_limit: limits.pids,
+    }))
+}
+
+/// Another terminal.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/terminals", params(("id" = String, Path)),
+    request_body = CreateTerminal, responses((status = 201, body = TerminalInfo),
+    (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn open_terminal(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: axum::body::Bytes,
+) -> Answer<(StatusCode, Json<TerminalInfo>)> {
+    let asked = match body.is_empty() {
+        true => CreateTerminal::default(),
+        false => serde_json::from_slice(&body)
+            .map_err(|error| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?,
+    };
+    let size = Size { cols: asked.cols.unwrap_or(80), rows: asked.rows.unwrap_or(24) };
+    if size.clamped() != size {
+        let detail = format!("cols and rows must be between 1 and {}", Size::MAX);
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    let slot = app.sessions.open_terminal(&caller, &id, size).await?;
+    Ok((StatusCode::CREATED, Json(terminal(&slot))))
+}
+
+/// Closes a terminal.
+#[utoipa::path(delete, path = "/api/v1/sessions/{id}/terminals/{terminal}",
+    params(("id" = String, Path), ("terminal" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn close_terminal(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    Path((id, terminal)): Path<(String, String)>,
+) -> Answer<StatusCode> {
+    app.sessions.close_terminal(&caller, &id, &terminal).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The catalogue.
+#[utoipa::path(get, path = "/api/v1/images", responses((status = 200, body = [CatalogueImage])))]
+pub(super) async fn images(Shared(app): Shared<App>) -> Json<Vec<CatalogueImage>> {
+    let all = app.sessions.policy().catalogue.iter().cloned();
+    Json(
+        all.map(|image| CatalogueImage {
+            name: image.name,
+            title: image.title,
+            description: image.description,
+            nested: image.profile == Profile::Nested,
+        })
+        .collect(),
+    )
+}
+
+/// Who asks, and what they may have.
+#[utoipa::path(get, path = "/api/v1/me", responses((status = 200, body = Me)))]
+pub(super) async fn me(Shared(app): Shared<App>, caller: Caller) -> Json<Me> {
+    let policy = app.sessions.policy();
+    Json(Me {
+        role: if caller == Caller::Administrator { Role::Administrator } else { Role::Visitor },
+        sessions: app.sessions.owned(&caller),
+        sessions_limit: policy.per_visitor,
+        idle_seconds: policy.idle.as_secs(),
+        extend_seconds: policy.extension.as_secs(),
+    })
+}
+
+fn terminal(slot: &Slot) -> TerminalInfo {
+    TerminalInfo { id: slot.id.clone(), exit_code: slot.exit_code() }
+}
+
+fn info(app: &App, view: View) -> SessionInfo {
+    let (session, policy) = (view.session, app.sessions.policy());
+    let idle = i64::try_from(policy.idle.as_secs()).unwrap_or(i64::MAX);
+    let end = match &session.state {
+        State::Ended(end) => Some(end.clone()),
+        _ => None,
+    };
+    SessionInfo {
+        url: format!("/s/{}", session.id),
+        title: policy
+            .image(&session.image)
+            .map_or_else(|| session.image.clone(), |image| image.title.clone()),
+        nested: session.profile == Profile::Nested,
+        state: state(&session.state),
+        position: view.position,
+        reason: end.as_ref().map(|end| reason(end.reason)),
+        message: end.as_ref().map(|end| end.message.clone()),
+        terminals: session.terminals.iter().map(terminal).collect(),
+        created_at: rfc3339(session.created_at),
+        expires_at: rfc3339(session.expires_at),
+        idle_expires_at: session.state.is_up().then(|| rfc3339(session.activity.last().saturating_add(idle))),
+        ended_at: end.map(|end| rfc3339(end.at)),
+        extensions_left: policy.extensions.saturating_sub(session.extensions),
+        image: session.image,
+        id: session.id,
+    }
+}
+
+fn state(state: &State) -> SessionState {
+    match state {
+        State::Queued => SessionState::Queued,
+        State::Starting => SessionState::Starting,
+        State::Running => SessionState::Running,
+        State::Paused => SessionState::Paused,
+        State::Ended(_) => SessionState::Ended,
+    }
+}
+
+fn reason(reason: Reason) -> EndReason {
+    match reason {
+        Reason::Closed => EndReason::Closed,
+        Reason::Idle => EndReason::Idle,
+        Reason::Expired => EndReason::Expired,
+        Reason::Abandoned => EndReason::Abandoned,
+        Reason::Failed => EndReason::Failed,
+        Reason::Gone => EndReason::Gone,
+    }
+}
