@@ -1,1 +1,137 @@
-//! The Docker Engine API over a unix socket, and Sandlot's extension endpoints; knows HTTP and the engine, nothing below.
+//! The Docker Engine API over unix sockets, and Sandlot's extension endpoints; knows HTTP and the engine, nothing below.
+//!
+//! Two sockets: the engine's own, for root, with everything; and a narrow one for the web server (see [`policy`]).
+
+mod attach;
+mod containers;
+mod error;
+mod exec;
+mod filters;
+mod hijack;
+mod images;
+mod inspect;
+mod logs;
+mod networks;
+pub mod policy;
+mod query;
+mod router;
+mod sandlot;
+mod stats;
+mod system;
+mod volumes;
+
+pub use error::Error;
+
+use crate::engine::{Engine, Settings};
+use hyper_util::rt::TokioIo;
+use policy::Policy;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+/// The newest version of the Docker Engine API that is served.
+pub const VERSION: &str = "1.47";
+/// The oldest.
+pub const OLDEST: &str = "1.24";
+
+/// The most connections on one socket.
+const CONNECTIONS: usize = 2048;
+
+/// Why an engine does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The engine cannot take up its state.
+    #[error(transparent)]
+    Engine(#[from] crate::engine::Error),
+    /// A socket cannot be made.
+    #[error("cannot listen on {path}: {source}")]
+    Listen {
+        /// Which.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Runs an engine until `stop` says so; containers go on.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn run(settings: Settings, mut stop: watch::Receiver<bool>) -> Result<(), StartError> {
+    let main = listen(&settings.socket, None)?;
+    let narrow = settings.server.as_ref().map(|(path, uid)| listen(path, Some(*uid))).transpose()?;
+    let uid = settings.server.as_ref().map_or(0, |(_, uid)| *uid);
+    let engine = Engine::open(settings).await?;
+    let all = serve(main, engine.clone(), Policy::Everything);
+    match narrow {
+        Some(narrow) => {
+            let narrow = serve(narrow, engine, Policy::Sessions { uid });
+            tokio::select! { () = all => {}, () = narrow => {}, _ = stop.wait_for(|s| *s) => {} }
+        }
+        None => tokio::select! { () = all => {}, _ = stop.wait_for(|s| *s) => {} },
+    }
+    Ok(())
+}
+
+/// A socket that root, or one user, may use; one that nobody listens on any more is replaced.
+fn listen(path: &Path, owner: Option<u32>) -> Result<UnixListener, StartError> {
+    let failed = |source| StartError::Listen { path: path.display().to_string(), source };
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(failed(io::Error::new(io::ErrorKind::AddrInUse, "another engine listens there")));
+    }
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(failed)?;
+    }
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    if let Some(uid) = owner {
+        std::os::unix::fs::chown(path, Some(uid), None).map_err(failed)?;
+    }
+    Ok(listener)
+}
+
+async fn serve(listener: UnixListener, engine: Engine, policy: Policy) {
+    let router = router::router(engine.clone(), policy);
+    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(e) => {
+                tracing::warn!("accept: {e}");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        if !policy.admits(&stream) {
+            continue;
+        }
+        let router = router.clone();
+        tokio::spawn(async move {
+            connection(stream, router).await;
+            drop(place);
+        });
+    }
+}
+
+async fn connection(stream: UnixStream, router: axum::Router) {
+    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        router.clone().oneshot(router::without_version(request.map(axum::body::Body::new)))
+    });
+    let done = hyper::server::conn::http1::Builder::new()
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(e) = done {
+        // A client that went away in the middle is no concern of ours.
+        tracing::debug!("connection: {e}");
+    }
+}

@@ -1,1 +1,195 @@
-//! Containers as a whole: lifecycle, state on disk, events, statistics; knows no HTTP.
+//! Containers as a whole: lifecycle, state on disk, output, executions, events; knows no HTTP.
+//!
+//! One [`Engine`] holds what is shared; a [`container::Container`] each holds its own. What the engine forgets when it is
+//! killed stands in the records, or is kept by the spawner.
+
+pub mod container;
+pub mod create;
+pub mod error;
+pub mod events;
+pub mod exec;
+pub mod io;
+mod launch;
+pub mod lifecycle;
+pub mod model;
+pub mod names;
+pub mod output;
+pub mod record;
+mod recover;
+pub mod settings;
+pub mod slots;
+pub mod stats;
+pub mod streams;
+pub mod terminals;
+pub mod validate;
+pub mod volumes;
+
+pub use error::Error;
+pub use settings::Settings;
+
+use crate::container::cgroup::Hierarchy;
+use crate::container::disk::{self, Disks};
+use crate::container::spec::IdRange;
+use crate::image::Store;
+use crate::spawner::client::{Client, Event};
+use container::Container;
+use error::Doing;
+use events::Events;
+use exec::Execs;
+use slots::Slots;
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{broadcast, mpsc};
+
+/// How many ends of processes a slow listener may be behind.
+const ENDS: usize = 4096;
+
+/// An engine; clones share it.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Shared>);
+
+/// What all parts of an engine share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Its settings.
+    pub settings: Settings,
+    /// Its images.
+    pub images: Store,
+    /// What happened.
+    pub events: Events,
+    pub(super) spawner: Client,
+    pub(super) groups: Hierarchy,
+    pub(super) parent: String,
+    pub(super) slots: Slots,
+    pub(super) disks: Disks,
+    pub(super) execs: Execs,
+    pub(super) ends: broadcast::Sender<Event>,
+    containers: Mutex<BTreeMap<String, Arc<Container>>>,
+    mappings: Mutex<HashMap<u32, Arc<OwnedFd>>>,
+}
+
+impl std::ops::Deref for Engine {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Engine {
+    /// Takes up the state that is there: containers go on, or are marked as ended, and what a crash left is removed.
+    ///
+    /// # Errors
+    /// What opening the state, finding the control groups or reaching the spawner answers.
+    pub async fn open(settings: Settings) -> Result<Self, Error> {
+        for dir in
+            [settings.state.join("containers"), settings.state.join("volumes"), settings.run.join("rings")]
+        {
+            std::fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
+        }
+        let images = Store::open(&settings.state)
+            .map_err(std::io::Error::other)
+            .doing(|| "opening the images".into())?;
+        let groups =
+            Hierarchy::detect().map_err(std::io::Error::other).doing(|| "finding control groups".into())?;
+        let usual = disk::Settings {
+            size: settings.disk,
+            ready: settings.disks_ready,
+            overcommit_percent: settings.overcommit_percent,
+        };
+        let disks = Disks::new(&settings.state, usual)
+            .map_err(std::io::Error::other)
+            .doing(|| "finding the disks".into())?;
+        let (spawner, ends) = Client::connect(&settings.spawner).await?;
+        let engine = Self(Arc::new(Shared {
+            parent: groups.parent(&settings.cgroup_parent),
+            disks,
+            slots: Slots::new(settings.first_id, settings.slots),
+            events: Events::default(),
+            execs: Execs::default(),
+            ends: broadcast::Sender::new(ENDS),
+            containers: Mutex::default(),
+            mappings: Mutex::default(),
+            settings,
+            images,
+            spawner,
+            groups,
+        }));
+        engine.recover().await?;
+        tokio::spawn(engine.clone().watch(ends));
+        Ok(engine)
+    }
+
+    /// Hears of every end of a process. When the spawner is gone, so is everything that this engine could do.
+    async fn watch(self, mut ends: mpsc::Receiver<Event>) {
+        while let Some(event) = ends.recv().await {
+            let Event::Exited { container, process, status } = &event;
+            if process == crate::spawner::client::INIT {
+                if let Some(container) = self.by_id(container) {
+                    tokio::spawn(self.clone().ended(container, *status));
+                }
+            } else {
+                self.exec_ended(container, process, *status);
+            }
+            // Nobody need be listening.
+            self.ends.send(event).map(drop).unwrap_or_default();
+        }
+        tracing::error!("the spawner is gone: ending, so that both are started again");
+        std::process::exit(70);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Container>>> {
+        self.containers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All containers, the newest first.
+    #[must_use]
+    pub fn containers(&self) -> Vec<Arc<Container>> {
+        let mut all: Vec<_> = self.lock().values().cloned().collect();
+        all.sort_by_key(|c| std::cmp::Reverse(c.record().created));
+        all
+    }
+
+    fn by_id(&self, id: &str) -> Option<Arc<Container>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// A container by its id, its name, or the unique beginning of its id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] for a beginning that several have.
+    pub fn find(&self, key: &str) -> Result<Arc<Container>, Error> {
+        let all = self.lock();
+        let name = key.trim_start_matches('/');
+        if let Some(found) = all.get(key).or_else(|| all.values().find(|c| c.name() == name)) {
+            return Ok(Arc::clone(found));
+        }
+        let hex = !key.is_empty() && key.bytes().all(|b| b.is_ascii_hexdigit());
+        let mut matching = all.values().filter(|c| hex && c.id.starts_with(key));
+        match (matching.next(), matching.next()) {
+            (Some(one), None) => Ok(Arc::clone(one)),
+            (Some(_), Some(_)) => Err(Error::Conflict(format!("several containers' ids begin with {key}"))),
+            (None, _) => Err(Error::not_found("container", key)),
+        }
+    }
+
+    /// The user namespace that maps a range, made once.
+    async fn mapping(&self, range: IdRange) -> Result<Arc<OwnedFd>, Error> {
+        let known = |shared: &Shared| {
+            shared.mappings.lock().unwrap_or_else(PoisonError::into_inner).get(&range.base).cloned()
+        };
+        if let Some(userns) = known(self) {
+            return Ok(userns);
+        }
+        let userns = Arc::new(self.spawner.userns(range).await?);
+        let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(mappings.entry(range.base).or_insert(userns)))
+    }
+
+    /// What the control groups of this host are, for `info`.
+    #[must_use]
+    pub fn groups(&self) -> &Hierarchy {
+        &self.groups
+    }
+}

@@ -1,5 +1,7 @@
 //! A real spawner and containers made by it from a layer of busybox: what the tests of its promises share.
 
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, missing_docs)]
+
 use sandlot::container::rootfs;
 use sandlot::container::spec::{Container, IdRange, Init, Network, Process, Profile, Stdio};
 use sandlot::spawner::client::{Client, Error, Event, ExitStatus, INIT, StartFds, StdioFds, Stream};

@@ -1,0 +1,115 @@
+//! `POST /containers/{id}/attach`: the streams of a first process over a connection that was taken over.
+
+use super::error::{Answer, Error};
+use super::hijack::{Framing, take_over};
+use super::query::Parameters;
+use crate::engine::Engine;
+use crate::engine::container::Container;
+use crate::engine::output::{Chunk, Follow, Stream};
+use axum::extract::{Path, Query, Request, State};
+use bytes::Bytes;
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
+use tokio::sync::mpsc;
+
+/// What the client takes part in.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    stdin: bool,
+    stdout: bool,
+    stderr: bool,
+}
+
+/// The handler.
+pub(super) async fn attach(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Query(p): Query<Parameters>,
+    mut request: Request,
+) -> Answer {
+    let container = engine.find(&id)?;
+    let record = container.record();
+    if record.state.word() == "paused" {
+        return Err(Error::new(
+            hyper::StatusCode::CONFLICT,
+            format!("Container {id} is paused, unpause it before attaching"),
+        ));
+    }
+    let framing = Framing::of(record.config.tty);
+    let wanted = Wanted {
+        stdin: p.on("stdin") && record.config.open_stdin,
+        stdout: p.on("stdout"),
+        stderr: p.on("stderr"),
+    };
+    // Listening begins before the head of the answer goes out: the client starts the container when it has that.
+    let (earlier, output) = if p.on("logs") {
+        let (lines, _) = container.output.lines(Follow::No).map_err(|e| Error::bad(e.to_string()))?;
+        (lines, container.output.attach())
+    } else {
+        (Vec::new(), container.output.attach())
+    };
+    let stream = p.on("stream");
+    let (response, connection) = take_over(&mut request, framing)?;
+    tokio::spawn(async move {
+        let Some(io) = connection.await else { return };
+        let (reader, mut writer) = tokio::io::split(io);
+        for line in earlier {
+            let chunk = Chunk { stream: line.stream, bytes: Bytes::from(line.log) };
+            if writer.write_all(&framing.encode(&chunk)).await.is_err() {
+                return;
+            }
+        }
+        if stream {
+            let input = wanted.stdin.then(|| tokio::spawn(feed(engine, container, reader)));
+            pass_on(output, &mut writer, framing, wanted).await;
+            if let Some(input) = input {
+                input.abort();
+            }
+        }
+        writer.shutdown().await.unwrap_or_default();
+    });
+    Ok(response)
+}
+
+async fn pass_on(
+    mut output: mpsc::Receiver<Chunk>,
+    writer: &mut (impl AsyncWriteExt + Unpin),
+    framing: Framing,
+    wanted: Wanted,
+) {
+    while let Some(chunk) = output.recv().await {
+        let mine = match chunk.stream {
+            Stream::Stdout => wanted.stdout,
+            Stream::Stderr => wanted.stderr,
+        };
+        if mine && writer.write_all(&framing.encode(&chunk)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What the client types goes to the process; its end ends the process's input, if it was to be written once.
+async fn feed(
+    engine: Engine,
+    container: Arc<Container>,
+    mut reader: ReadHalf<TokioIo<hyper::upgrade::Upgraded>>,
+) {
+    // A client attaches before it starts the container: what it types meanwhile waits in its socket.
+    container.wait_until_alive().await;
+    let mut buffer = vec![0; 32 * 1024];
+    loop {
+        match reader.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(n) => {
+                if engine.write_stdin(&container, &buffer[..n]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+    let config = container.record().config;
+    if config.stdin_once && !config.tty {
+        engine.close_stdin(&container).await;
+    }
+}

@@ -1,0 +1,152 @@
+//! Calls that change a container.
+
+use super::error::{Answer, Error};
+use super::filters::Filters;
+use super::query::Parameters;
+use crate::engine::create::Force;
+use crate::engine::lifecycle::Wait;
+use crate::engine::model::{Config, HostConfig, Resources, RestartPolicy};
+use crate::engine::{Engine, validate};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+type Container = (State<Engine>, Path<String>, Query<Parameters>);
+
+/// The body of a creation.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Creation {
+    #[serde(flatten)]
+    config: Config,
+    #[serde(default)]
+    host_config: Option<HostConfig>,
+}
+
+/// `POST /containers/create`
+pub(super) async fn create(
+    State(engine): State<Engine>,
+    Query(parameters): Query<Parameters>,
+    body: Result<Json<Creation>, axum::extract::rejection::JsonRejection>,
+) -> Answer {
+    let Json(Creation { config, host_config }) = body.map_err(|e| Error::bad(e.body_text()))?;
+    let mut host = host_config.unwrap_or_default();
+    if let Some(size) = parameters.text("platform").filter(|p| !p.starts_with("linux")) {
+        return Err(Error::bad(format!("platform {size}: only linux images run here")));
+    }
+    host.network_mode = if host.network_mode == "default" { String::new() } else { host.network_mode };
+    let container = engine.create(parameters.text("name"), config, host)?;
+    Ok((StatusCode::CREATED, Json(json!({ "Id": container.id, "Warnings": [] }))).into_response())
+}
+
+/// `POST /containers/{id}/start`
+pub(super) async fn start((State(engine), Path(id), _): Container) -> Answer<StatusCode> {
+    engine.start(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /containers/{id}/stop`
+pub(super) async fn stop((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
+    engine.stop(&id, p.number("t")).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /containers/{id}/restart`
+pub(super) async fn restart((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
+    engine.restart(&id, p.number("t")).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /containers/{id}/kill`
+pub(super) async fn kill((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
+    engine.kill(&id, validate::signal(p.text("signal").unwrap_or("KILL"))?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /containers/{id}/pause`
+pub(super) async fn pause((State(engine), Path(id), _): Container) -> Answer<StatusCode> {
+    engine.pause(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /containers/{id}/unpause`
+pub(super) async fn unpause((State(engine), Path(id), _): Container) -> Answer<StatusCode> {
+    engine.unpause(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /containers/{id}/rename`
+pub(super) async fn rename((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
+    engine.rename(&id, p.text("name").unwrap_or_default())?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /containers/{id}/resize`
+pub(super) async fn resize((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
+    let size = |name| {
+        p.number::<u16>(name).filter(|n| *n > 0).ok_or_else(|| Error::bad(format!("{name}: a number from 1")))
+    };
+    engine.resize(&id, size("w")?, size("h")?).await?;
+    Ok(StatusCode::OK)
+}
+
+/// `DELETE /containers/{id}`
+pub(super) async fn remove((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
+    engine.remove(&id, if p.on("force") { Force::Yes } else { Force::No }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The body of an update.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Update {
+    #[serde(flatten)]
+    resources: Resources,
+    restart_policy: Option<RestartPolicy>,
+}
+
+/// `POST /containers/{id}/update`
+pub(super) async fn update(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    body: Result<Json<Update>, axum::extract::rejection::JsonRejection>,
+) -> Answer<Json<Value>> {
+    let Json(update) = body.map_err(|e| Error::bad(e.body_text()))?;
+    engine.update(&id, update.resources, update.restart_policy).await?;
+    Ok(Json(json!({ "Warnings": [] })))
+}
+
+/// `POST /containers/{id}/wait`: the head of the answer goes out at once, for clients start the container only then.
+pub(super) async fn wait((State(engine), Path(id), Query(p)): Container) -> Answer {
+    let wait = match p.text("condition").unwrap_or("not-running") {
+        "not-running" => Wait::NotRunning,
+        "next-exit" => Wait::NextExit,
+        "removed" => Wait::Removed,
+        other => return Err(Error::bad(format!("invalid condition: \"{other}\""))),
+    };
+    let end = engine.wait(&id, wait)?;
+    let body = futures_util::stream::once(async move {
+        Ok::<_, std::convert::Infallible>(json!({ "StatusCode": end.await }).to_string() + "\n")
+    });
+    Response::builder()
+        .header(hyper::header::CONTENT_TYPE, "application/json")
+        .body(Body::from_stream(body))
+        .map_err(|e| Error::bad(e.to_string()))
+}
+
+/// `POST /containers/prune`
+pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer<Json<Value>> {
+    let filters = Filters::of(&p, &["label"])?;
+    let gone = engine.prune(|record| filters.labels(&record.config.labels)).await;
+    Ok(Json(json!({ "ContainersDeleted": gone, "SpaceReclaimed": 0 })))
+}
+
+/// `GET /containers/{id}/top`
+pub(super) async fn top((State(engine), Path(id), _): Container) -> Answer<Json<Value>> {
+    let titles = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
+    Ok(Json(json!({ "Titles": titles, "Processes": engine.top(&id)? })))
+}

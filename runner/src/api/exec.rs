@@ -1,0 +1,169 @@
+//! Executions: `docker exec`.
+
+use super::error::{Answer, Error};
+use super::hijack::{Framing, take_over};
+use super::query::Parameters;
+use crate::engine::Engine;
+use crate::engine::exec::{Attached, ExecState, Request as Wanted};
+use crate::engine::streams::Reader;
+use axum::Json;
+use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::response::IntoResponse;
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+/// How long output may still come after the process itself has ended: its children may hold the pipe for ever.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// `POST /containers/{id}/exec`
+pub(super) async fn create(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    body: Result<Json<Wanted>, axum::extract::rejection::JsonRejection>,
+) -> Answer {
+    let Json(wanted) = body.map_err(|e| Error::bad(e.body_text()))?;
+    let id = engine.exec_create(&id, wanted)?;
+    Ok((StatusCode::CREATED, Json(json!({ "Id": id }))).into_response())
+}
+
+/// The body of a start.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Start {
+    detach: bool,
+    console_size: Option<[u16; 2]>,
+}
+
+/// `POST /exec/{id}/start`
+pub(super) async fn start(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    mut request: Request,
+) -> Answer {
+    let exec = engine.exec(&id)?;
+    let upgrade = {
+        let framing = Framing::of(exec.request.tty);
+        take_over(&mut request, framing).map(|taken| (taken, framing))?
+    };
+    let bytes = axum::body::Bytes::from_request(request, &()).await.map_err(|e| Error::bad(e.to_string()))?;
+    let wanted: Start = if bytes.is_empty() {
+        Start::default()
+    } else {
+        serde_json::from_slice(&bytes).map_err(|e| Error::bad(format!("invalid body: {e}")))?
+    };
+    let [rows, cols] = wanted.console_size.filter(|s| s.iter().all(|n| *n > 0)).unwrap_or([24, 80]);
+    let attached = engine.exec_start(&id, cols, rows).await?;
+    if wanted.detach {
+        // Nobody reads: what it prints is dropped, so that it does not stand still.
+        tokio::spawn(async move {
+            let mut output = merge(attached.readers);
+            while output.recv().await.is_some() {}
+        });
+        return Ok(StatusCode::OK.into_response());
+    }
+    let ((response, connection), framing) = upgrade;
+    tokio::spawn(async move {
+        let Some(io) = connection.await else { return };
+        converse(attached, io, framing, exec.state.subscribe()).await;
+    });
+    Ok(response)
+}
+
+async fn converse(
+    attached: Attached,
+    io: impl AsyncReadExt + AsyncWriteExt + Send + Unpin + 'static,
+    framing: Framing,
+    mut state: tokio::sync::watch::Receiver<ExecState>,
+) {
+    let Attached { input, readers } = attached;
+    let (mut reader, mut writer) = tokio::io::split(io);
+    let typing = tokio::spawn(async move {
+        let Some(input) = input else { return };
+        let mut buffer = vec![0; 32 * 1024];
+        while let Ok(n @ 1..) = reader.read(&mut buffer).await {
+            if input.write(&buffer[..n]).await.is_err() {
+                return;
+            }
+        }
+        // The end of what was typed is the end of the input, by dropping it.
+    });
+    let mut output = merge(readers);
+    let ended = async {
+        state.wait_for(|s| matches!(s, ExecState::Ended(_))).await.map(drop).unwrap_or_default();
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::pin!(ended);
+    loop {
+        let chunk = tokio::select! {
+            chunk = output.recv() => chunk,
+            () = &mut ended => None,
+        };
+        let Some(chunk) = chunk else { break };
+        if writer.write_all(&framing.encode(&chunk)).await.is_err() {
+            break;
+        }
+    }
+    typing.abort();
+    writer.shutdown().await.unwrap_or_default();
+}
+
+fn merge(readers: Vec<Reader>) -> mpsc::Receiver<crate::engine::output::Chunk> {
+    let (sender, receiver) = mpsc::channel(16);
+    for reader in readers {
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while let Some(chunk) = reader.next().await {
+                if sender.send(chunk).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    receiver
+}
+
+/// `POST /exec/{id}/resize`
+pub(super) async fn resize(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Query(p): Query<Parameters>,
+) -> Answer<StatusCode> {
+    let size = |name| {
+        p.number::<u16>(name).filter(|n| *n > 0).ok_or_else(|| Error::bad(format!("{name}: a number from 1")))
+    };
+    engine.exec_resize(&id, size("w")?, size("h")?).await?;
+    Ok(StatusCode::CREATED)
+}
+
+/// `GET /exec/{id}/json`
+pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>) -> Answer<Json<Value>> {
+    let exec = engine.exec(&id)?;
+    let (running, code, pid) = match *exec.state.borrow() {
+        ExecState::Created => (false, None, 0),
+        ExecState::Running(pid) => (true, None, pid),
+        ExecState::Ended(code) => (false, Some(code), 0),
+    };
+    let command = exec.request.cmd.split_first();
+    Ok(Json(json!({
+        "ID": exec.id,
+        "ContainerID": exec.container,
+        "Running": running,
+        "ExitCode": code,
+        "Pid": pid,
+        "OpenStdin": exec.request.attach_stdin,
+        "OpenStdout": exec.request.attach_stdout,
+        "OpenStderr": exec.request.attach_stderr,
+        "CanRemove": false,
+        "DetachKeys": "",
+        "ProcessConfig": {
+            "tty": exec.request.tty,
+            "entrypoint": command.map(|c| c.0),
+            "arguments": command.map(|c| c.1),
+            "privileged": false,
+            "user": exec.request.user,
+        },
+    })))
+}

@@ -1,0 +1,128 @@
+//! Connections that stop speaking HTTP: streams of a process, and descriptors.
+
+use super::error::{Answer, Error};
+use crate::engine::output::{Chunk, Stream};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::StatusCode;
+use hyper::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+
+/// How output is put on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// As it is: a terminal.
+    Raw,
+    /// Frames with a head of 8 bytes that says of which stream they are.
+    Multiplexed,
+}
+
+impl Framing {
+    pub(super) fn of(tty: bool) -> Self {
+        if tty { Self::Raw } else { Self::Multiplexed }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Raw => "application/vnd.docker.raw-stream",
+            Self::Multiplexed => "application/vnd.docker.multiplexed-stream",
+        }
+    }
+
+    /// A piece of output as it goes on the wire.
+    pub(super) fn encode(self, chunk: &Chunk) -> Vec<u8> {
+        match self {
+            Self::Raw => chunk.bytes.to_vec(),
+            Self::Multiplexed => {
+                let stream = match chunk.stream {
+                    Stream::Stdout => 1,
+                    Stream::Stderr => 2,
+                };
+                let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+                let mut frame = vec![stream, 0, 0, 0, len[0], len[1], len[2], len[3]];
+                frame.extend_from_slice(&chunk.bytes);
+                frame
+            }
+        }
+    }
+}
+
+/// The answer to a call that takes its connection over, and the connection once it has been sent.
+///
+/// # Errors
+/// 400 if the connection cannot be taken over.
+pub(super) fn take_over(
+    request: &mut Request,
+    framing: Framing,
+) -> Answer<(Response, impl Future<Output = Option<TokioIo<hyper::upgrade::Upgraded>>> + Send + use<>)> {
+    let wants_upgrade = request.headers().contains_key(UPGRADE);
+    let upgrade = hyper::upgrade::on(request);
+    let mut response = Response::builder().header(CONTENT_TYPE, framing.content_type());
+    response = if wants_upgrade {
+        response.status(StatusCode::SWITCHING_PROTOCOLS).header(CONNECTION, "Upgrade").header(UPGRADE, "tcp")
+    } else {
+        // Clients from before 1.20 take the connection over after a plain 200; hyper hands it over for a 101 alone.
+        response.status(StatusCode::SWITCHING_PROTOCOLS)
+    };
+    let response = response.body(Body::empty()).map_err(|e| Error::bad(e.to_string()))?;
+    Ok((response, async move { upgrade.await.ok().map(TokioIo::new) }))
+}
+
+/// Answers 101 and sends descriptors once the client has said that it is ready for them.
+///
+/// # Errors
+/// 400 if the connection cannot be taken over.
+pub(super) fn hand_over(
+    mut request: Request,
+    header: Option<(&'static str, &str)>,
+    descriptors: Vec<OwnedFd>,
+) -> Answer {
+    let upgrade = hyper::upgrade::on(&mut request);
+    let mut response = Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(CONNECTION, "Upgrade")
+        .header(UPGRADE, sandlot_wire::UPGRADE);
+    if let Some((name, value)) = header {
+        response = response.header(name, value);
+    }
+    tokio::spawn(async move {
+        let Ok(upgraded) = upgrade.await else { return };
+        if let Err(e) = send(upgraded, descriptors).await {
+            tracing::warn!("a descriptor was not handed over: {e}");
+        }
+    });
+    response.body(Body::empty()).map_err(|e| Error::bad(e.to_string()))
+}
+
+async fn send(upgraded: hyper::upgrade::Upgraded, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+    let parts = upgraded
+        .downcast::<TokioIo<UnixStream>>()
+        .map_err(|_| io::Error::other("the connection is no unix socket"))?;
+    let mut stream = parts.io.into_inner();
+    let mut ready = [0];
+    if parts.read_buf.first() != Some(&sandlot_wire::READY) {
+        stream.read_exact(&mut ready).await?;
+        if ready[0] != sandlot_wire::READY {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the client sent something else than ready",
+            ));
+        }
+    }
+    let borrowed: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
+    loop {
+        stream.writable().await?;
+        let sent = stream.try_io(tokio::io::Interest::WRITABLE, || {
+            sandlot_sys::scm::send(stream.as_fd(), &[sandlot_wire::HANDOVER], &borrowed)
+        });
+        match sent {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            other => return other.map(drop),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Who may call what. The engine's own socket serves everything to root; the web server's serves sessions to one user.
+//!
+//! The web server faces the internet: whoever takes it over gets no further than what is allowed here.
+
+use super::error::Error;
+use crate::engine::Engine;
+use crate::engine::model::{Config, HostConfig};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::{Method, StatusCode};
+use serde::Deserialize;
+use tokio::net::UnixStream;
+
+/// What a socket allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Everything, to root.
+    Everything,
+    /// Sessions alone, to root and one more user.
+    Sessions {
+        /// The user.
+        uid: u32,
+    },
+}
+
+/// The longest body of a creation.
+const BODY: usize = 1 << 20;
+
+impl Policy {
+    /// Whether who connected may.
+    pub(super) fn admits(self, stream: &UnixStream) -> bool {
+        let Ok(peer) = stream.peer_cred() else { return false };
+        let us = rustix::process::geteuid().as_raw();
+        match self {
+            Self::Everything => peer.uid() == 0 || peer.uid() == us,
+            Self::Sessions { uid } => peer.uid() == 0 || peer.uid() == us || peer.uid() == uid,
+        }
+    }
+}
+
+/// Lets a call through, or not.
+pub(super) async fn enforce(
+    State((engine, policy)): State<(Engine, Policy)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match policy {
+        Policy::Everything => next.run(request).await,
+        Policy::Sessions { .. } => match narrow(&engine, request).await {
+            Ok(request) => next.run(request).await,
+            Err(refusal) => refusal.into_response(),
+        },
+    }
+}
+
+async fn narrow(engine: &Engine, request: Request) -> Result<Request, Error> {
+    let refused = || {
+        let call = format!("{} {}", request.method(), request.uri().path());
+        Error::new(StatusCode::FORBIDDEN, format!("{call} is not for the web server's socket"))
+    };
+    let path = request.uri().path().to_owned();
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match (request.method().as_str(), parts.as_slice()) {
+        ("GET" | "HEAD", ["_ping" | "version" | "info"])
+        | ("GET", ["images", "json"] | ["containers", "json"] | ["images", .., "json"]) => Ok(request),
+        ("POST", ["containers", "create"]) => creation(request).await,
+        (_, ["containers", id, ..] | ["sandlot", "v1", "containers", id, ..])
+            if allowed(request.method(), &parts) =>
+        {
+            match engine.find(id) {
+                Ok(container) if container.record().session().is_some() => Ok(request),
+                // Not "forbidden": what is no session is not there, for the web server.
+                _ => Err(Error::new(StatusCode::NOT_FOUND, format!("No such container: {id}"))),
+            }
+        }
+        _ => Err(refused()),
+    }
+}
+
+fn allowed(method: &Method, parts: &[&str]) -> bool {
+    match parts {
+        ["sandlot", ..] => true,
+        ["containers", _] => method == Method::DELETE,
+        ["containers", _, verb] => matches!(
+            *verb,
+            "json" | "start" | "stop" | "kill" | "pause" | "unpause" | "wait" | "stats" | "logs" | "top"
+        ),
+        _ => false,
+    }
+}
+
+/// A creation must be of a session, and take nothing of the host but what limits allow.
+async fn creation(request: Request) -> Result<Request, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Creation {
+        #[serde(flatten)]
+        config: Config,
+        #[serde(default)]
+        host_config: HostConfig,
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, BODY).await.map_err(|e| Error::bad(e.to_string()))?;
+    let wanted: Creation =
+        serde_json::from_slice(&bytes).map_err(|e| Error::bad(format!("invalid body: {e}")))?;
+    let host = &wanted.host_config;
+    let refuse = |what: &str| {
+        Err(Error::new(StatusCode::FORBIDDEN, format!("{what} is not for the web server's socket")))
+    };
+    if !wanted.config.labels.contains_key(sandlot_wire::LABEL_SESSION) {
+        return refuse("a container that is no session");
+    }
+    if !host.binds.is_empty() || !host.mounts.is_empty() || !host.tmpfs.is_empty() {
+        return refuse("a mount");
+    }
+    if !host.cap_add.is_empty() || !host.security_opt.is_empty() || !host.sysctls.is_empty() {
+        return refuse("a change of the container's walls");
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}

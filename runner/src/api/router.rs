@@ -1,0 +1,96 @@
+//! Which call goes where.
+
+use super::policy::Policy;
+use super::{
+    attach, containers, exec, images, inspect, logs, networks, policy, sandlot, stats, system, volumes,
+};
+use crate::engine::Engine;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, post};
+use hyper::Request;
+
+/// The longest JSON body; archives are streamed and have limits of their own.
+const BODY: usize = 4 << 20;
+
+/// All calls.
+pub(super) fn router(engine: Engine, policy: Policy) -> Router {
+    Router::new()
+        .merge(system_routes())
+        .merge(container_routes())
+        .merge(sandlot_routes())
+        .fallback(system::unknown)
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(axum::middleware::from_fn_with_state((engine.clone(), policy), policy::enforce))
+        .layer(axum::middleware::map_response(system::headers))
+        .with_state(engine)
+}
+
+fn system_routes() -> Router<Engine> {
+    Router::new()
+        .route("/_ping", get(system::ping))
+        .route("/version", get(system::version))
+        .route("/info", get(system::info))
+        .route("/auth", post(system::auth))
+        .route("/events", get(system::events))
+        .route("/system/df", get(system::disk_usage))
+        .route("/images/json", get(images::list))
+        .route("/images/{*name}", get(images::get))
+        .route("/networks", get(networks::list))
+        .route("/networks/{id}", get(networks::inspect))
+        .route("/volumes", get(volumes::list))
+        .route("/volumes/create", post(volumes::create))
+        .route("/volumes/prune", post(volumes::prune))
+        .route("/volumes/{name}", get(volumes::inspect).delete(volumes::remove))
+}
+
+fn container_routes() -> Router<Engine> {
+    Router::new()
+        .route("/containers/json", get(inspect::list))
+        .route("/containers/create", post(containers::create))
+        .route("/containers/prune", post(containers::prune))
+        .route("/containers/{id}", delete(containers::remove))
+        .route("/containers/{id}/json", get(inspect::inspect))
+        .route("/containers/{id}/start", post(containers::start))
+        .route("/containers/{id}/stop", post(containers::stop))
+        .route("/containers/{id}/restart", post(containers::restart))
+        .route("/containers/{id}/kill", post(containers::kill))
+        .route("/containers/{id}/pause", post(containers::pause))
+        .route("/containers/{id}/unpause", post(containers::unpause))
+        .route("/containers/{id}/rename", post(containers::rename))
+        .route("/containers/{id}/update", post(containers::update))
+        .route("/containers/{id}/wait", post(containers::wait))
+        .route("/containers/{id}/resize", post(containers::resize))
+        .route("/containers/{id}/top", get(containers::top))
+        .route("/containers/{id}/attach", post(attach::attach))
+        .route("/containers/{id}/logs", get(logs::logs))
+        .route("/containers/{id}/stats", get(stats::stats))
+        .route("/containers/{id}/exec", post(exec::create))
+        .route("/exec/{id}/start", post(exec::start))
+        .route("/exec/{id}/resize", post(exec::resize))
+        .route("/exec/{id}/json", get(exec::inspect))
+}
+
+fn sandlot_routes() -> Router<Engine> {
+    let path = |rest: &str| format!("{}/containers/{{id}}/{rest}", sandlot_wire::PREFIX);
+    Router::new()
+        .route(&path("terminals"), get(sandlot::list).post(sandlot::open))
+        .route(&path("terminals/{terminal}"), delete(sandlot::close))
+        .route(&path("terminals/{terminal}/take"), post(sandlot::take))
+        .route(&path("terminals/{terminal}/wait"), get(sandlot::wait))
+        .route(&path("dial"), post(sandlot::dial))
+        .route(&path("listen"), post(sandlot::listen))
+}
+
+/// `/v1.43/info` is `/info`: the versions differ in what clients send, and everything sent is understood.
+pub(super) fn without_version(mut request: Request<Body>) -> Request<Body> {
+    let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    if let Some(rest) = path.strip_prefix("/v1.").map(|r| r.trim_start_matches(|c: char| c.is_ascii_digit()))
+        && rest.starts_with('/')
+        && let Ok(uri) = rest.parse()
+    {
+        *request.uri_mut() = uri;
+    }
+    request
+}

@@ -1,0 +1,210 @@
+//! The engine itself: ping, version, info, events, disk usage, login.
+
+use super::error::{Answer, Error};
+use super::filters::Filters;
+use super::query::Parameters;
+use super::{OLDEST, VERSION};
+use crate::engine::Engine;
+use crate::engine::events::Event;
+use crate::engine::record::State as Condition;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use serde_json::{Value, json};
+
+/// What every answer carries: the client takes its version from it.
+pub(super) async fn headers(mut response: Response) -> Response {
+    let all = [
+        ("api-version", VERSION),
+        ("docker-experimental", "false"),
+        ("ostype", "linux"),
+        ("server", "Sandlot"),
+    ];
+    for (name, value) in all {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// `GET /_ping`
+pub(super) async fn ping() -> impl IntoResponse {
+    ([("builder-version", "1"), ("cache-control", "no-cache, no-store, must-revalidate")], "OK")
+}
+
+/// Everything else.
+pub(super) async fn unknown(request: Request) -> Error {
+    let call = format!("{} {}", request.method(), request.uri().path());
+    Error::new(
+        StatusCode::NOT_FOUND,
+        format!("{call}: this call is not there (yet); docs/docker-api.md lists what is"),
+    )
+}
+
+/// `GET /version`
+pub(super) async fn version() -> Json<Value> {
+    let version = env!("CARGO_PKG_VERSION");
+    let kernel = rustix::system::uname();
+    Json(json!({
+        "Platform": { "Name": "Sandlot" },
+        "Components": [{ "Name": "Engine", "Version": version, "Details": { "ApiVersion": VERSION, "MinAPIVersion": OLDEST } }],
+        "Version": version,
+        "ApiVersion": VERSION,
+        "MinAPIVersion": OLDEST,
+        "GitCommit": "",
+        "GoVersion": "",
+        "Os": "linux",
+        "Arch": architecture(),
+        "KernelVersion": kernel.release().to_string_lossy(),
+        "BuildTime": "",
+    }))
+}
+
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// `GET /info`
+pub(super) async fn info(State(engine): State<Engine>) -> Json<Value> {
+    let all: Vec<Condition> = engine.containers().iter().map(|c| c.state()).collect();
+    let count = |word| all.iter().filter(|s| s.word() == word).count();
+    let kernel = rustix::system::uname();
+    let version = match engine.groups().layout() {
+        crate::container::cgroup::Layout::V2 => "2",
+        _ => "1",
+    };
+    Json(json!({
+        "ID": "",
+        "Name": kernel.nodename().to_string_lossy(),
+        "Containers": all.len(),
+        "ContainersRunning": count("running"),
+        "ContainersPaused": count("paused"),
+        "ContainersStopped": count("exited") + count("created"),
+        "Images": engine.images.list().map(|l| l.len()).unwrap_or(0),
+        "Driver": "overlay2",
+        "DriverStatus": [["Identity", "idmapped layers"]],
+        "DockerRootDir": engine.settings.state,
+        "CgroupDriver": "cgroupfs",
+        "CgroupVersion": version,
+        "LoggingDriver": "json-file",
+        "OperatingSystem": "Linux",
+        "OSType": "linux",
+        "Architecture": std::env::consts::ARCH,
+        "KernelVersion": kernel.release().to_string_lossy(),
+        "NCPU": std::thread::available_parallelism().map_or(1, usize::from),
+        "MemTotal": crate::engine::stats::machine_memory(),
+        "ServerVersion": env!("CARGO_PKG_VERSION"),
+        "SecurityOptions": ["name=seccomp,profile=sandlot", "name=userns", "name=no-new-privileges"],
+        "DefaultRuntime": "sandlot",
+        "Runtimes": { "sandlot": { "path": "sandlot" } },
+        "Plugins": { "Volume": ["local"], "Network": ["none", "internet"], "Authorization": null, "Log": ["json-file"] },
+        "Swarm": { "LocalNodeState": "inactive" },
+        "IndexServerAddress": "https://index.docker.io/v1/",
+        "RegistryConfig": { "InsecureRegistryCIDRs": ["127.0.0.0/8", "::1/128"], "IndexConfigs": {}, "Mirrors": [] },
+        "Warnings": [],
+        "Labels": [],
+        "MemoryLimit": true,
+        "SwapLimit": true,
+        "CpuCfsPeriod": true,
+        "CpuCfsQuota": true,
+        "CPUShares": true,
+        "CPUSet": true,
+        "PidsLimit": true,
+        "OomKillDisable": false,
+        "IPv4Forwarding": true,
+        "Debug": false,
+        "ExperimentalBuild": false,
+        "LiveRestoreEnabled": true,
+    }))
+}
+
+/// `POST /auth`: whether a registry takes these credentials.
+pub(super) async fn auth(State(engine): State<Engine>, Json(wanted): Json<Value>) -> Answer<Json<Value>> {
+    super::images::login(&engine, &wanted).await?;
+    Ok(Json(json!({ "Status": "Login Succeeded", "IdentityToken": "" })))
+}
+
+/// `GET /events`
+pub(super) async fn events(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer {
+    let known = ["container", "event", "type", "label", "image", "volume", "scope"];
+    let filters = Filters::of(&p, &known)?;
+    let (since, until) = (p.number::<f64>("since"), p.number::<f64>("until"));
+    let suits = move |event: &Event| {
+        filters.any("type", |t| event.kind == t)
+            && filters.any("event", |e| event.action == e)
+            && filters.any("container", |c| {
+                event.actor.id.starts_with(c) || event.actor.attributes.get("name").is_some_and(|n| n == c)
+            })
+            && filters.any("image", |i| event.actor.attributes.get("image").is_some_and(|n| n == i))
+            && filters.labels(&event.actor.attributes)
+    };
+    let (kept, receiver) = engine.events.follow();
+    let seconds =
+        |e: &Event| std::time::Duration::from_nanos(u64::try_from(e.nanos).unwrap_or(0)).as_secs_f64();
+    let old: Vec<Event> = match since {
+        Some(since) => kept
+            .into_iter()
+            .filter(|e| seconds(e) >= since && until.is_none_or(|u| seconds(e) <= u))
+            .collect(),
+        None => Vec::new(),
+    };
+    let last = until.map(|until| {
+        let left = until
+            - std::time::Duration::from_secs(u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0))
+                .as_secs_f64();
+        tokio::time::Instant::now() + std::time::Duration::from_secs_f64(left.clamp(0.0, 1e9))
+    });
+    let new = futures_util::stream::unfold(receiver, move |mut receiver| async move {
+        let next = async {
+            loop {
+                match receiver.recv().await {
+                    Ok(event) => return Some(event),
+                    Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        };
+        let event = match last {
+            Some(last) => tokio::time::timeout_at(last, next).await.ok().flatten()?,
+            None => next.await?,
+        };
+        Some((event, receiver))
+    });
+    let lines = futures_util::stream::iter(old)
+        .chain(new)
+        .filter(move |event| futures_util::future::ready(suits(event)))
+        .map(|event| serde_json::to_string(&event).map(|line| line + "\n"));
+    Response::builder()
+        .header(hyper::header::CONTENT_TYPE, "application/json")
+        .body(Body::from_stream(lines))
+        .map_err(|e| Error::bad(e.to_string()))
+}
+
+/// `GET /system/df`
+pub(super) async fn disk_usage(State(engine): State<Engine>) -> Answer<Json<Value>> {
+    let images = super::images::summaries(&engine)?;
+    let total: u64 = images.iter().filter_map(|i| i["Size"].as_u64()).sum();
+    let containers: Vec<Value> = engine
+        .containers()
+        .iter()
+        .map(|c| {
+            let record = c.record();
+            json!({ "Id": record.id, "Names": [format!("/{}", record.name)], "Image": record.config.image, "State": record.state.word(), "SizeRw": 0 })
+        })
+        .collect();
+    let volumes: Vec<Value> = engine
+        .volumes()
+        .iter()
+        .map(|v| json!({ "Name": v.name, "Driver": "local", "Mountpoint": v.mountpoint, "UsageData": { "Size": -1, "RefCount": engine.users_of(&v.name).len() } }))
+        .collect();
+    Ok(Json(
+        json!({ "LayersSize": total, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": [] }),
+    ))
+}

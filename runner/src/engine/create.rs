@@ -1,0 +1,281 @@
+//! A container's beginning (its record and directory) and its end (everything given back).
+
+use super::container::Container;
+use super::error::{Doing, Error};
+use super::model::{Config, HostConfig};
+use super::record::{Record, State};
+use super::validate;
+use super::{Engine, Settings};
+use crate::container::spec::IdRange;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The most containers, running or not.
+const CONTAINERS: usize = 8192;
+
+/// What to do about a container that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// End it.
+    Yes,
+    /// Refuse.
+    No,
+}
+
+impl Engine {
+    /// Makes a container; nothing of it runs yet.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for the image, [`Error::Conflict`] for a name that is taken, [`Error::Invalid`] for anything that cannot be.
+    pub fn create(
+        &self,
+        name: Option<&str>,
+        config: Config,
+        host: HostConfig,
+    ) -> Result<Arc<Container>, Error> {
+        let image = self
+            .images
+            .resolve(&config.image)
+            .map_err(|_| Error::not_found("image", config.image.clone()))?;
+        let mut config = config;
+        merge(&mut config, &image.config);
+        let id = identifier()?;
+        if config.hostname.is_empty() {
+            id[..12].clone_into(&mut config.hostname);
+        }
+        validate::check(&config, &host, &self.settings)?;
+        super::launch::limits(&host.resources)?;
+        let name = match name {
+            Some(name) => checked_name(name)?,
+            None => super::names::name_of(&id),
+        };
+        let slot = self.slots.take().ok_or_else(|| Error::Conflict("all ranges of ids are in use".into()))?;
+        let record = Record {
+            id: id.clone(),
+            name: name.clone(),
+            created: jiff::Timestamp::now(),
+            image: image.id.to_string(),
+            config,
+            host,
+            slot: slot.number(),
+            state: State::Created,
+            restarts: 0,
+            stopped_by_hand: false,
+        };
+        let dir = directory(&self.settings, &id);
+        let container = Arc::new(Container::new(dir.clone(), record, slot));
+        {
+            let mut all = self.lock();
+            if let Some(other) = all.values().find(|c| c.name() == name) {
+                return Err(Error::Conflict(format!(
+                    "Conflict. The container name \"/{name}\" is already in use by container \"{}\". You have to remove \
+                     (or rename) that container to be able to reuse that name.",
+                    other.id
+                )));
+            }
+            if all.len() >= CONTAINERS {
+                return Err(Error::Conflict(format!("there are {CONTAINERS} containers: remove some")));
+            }
+            all.insert(id.clone(), Arc::clone(&container));
+        }
+        let made =
+            make_directories(&dir, container.slot.range()).and_then(|()| container.record().save(&dir));
+        if let Err(e) = made {
+            self.lock().remove(&id);
+            std::fs::remove_dir_all(&dir).unwrap_or_default();
+            return Err(e);
+        }
+        self.events.container("create", &container);
+        Ok(container)
+    }
+
+    /// Removes a container with everything that is its own.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it runs and `force` does not allow to end it.
+    pub async fn remove(&self, key: &str, force: Force) -> Result<(), Error> {
+        let container = self.find(key)?;
+        if container.state().alive().is_some() {
+            if force == Force::No {
+                return Err(Error::Conflict(format!(
+                    "cannot remove container \"/{}\": container is running: stop the container before removing or force remove",
+                    container.name()
+                )));
+            }
+            self.kill(&container.id, 9).await.or_else(|e| match e {
+                Error::Conflict(_) => Ok(()),
+                other => Err(other),
+            })?;
+            container.wait_until_dead().await;
+        }
+        let _busy = container.busy.lock().await;
+        self.discard(&container)
+    }
+
+    /// Forgets a container that does not run, and deletes what it wrote off the caller's path.
+    pub(super) fn discard(&self, container: &Arc<Container>) -> Result<(), Error> {
+        if self.lock().remove(&container.id).is_none() {
+            return Ok(());
+        }
+        self.drop_own_volumes(&container.id);
+        let grave = container.dir.with_extension("gone");
+        let renamed =
+            std::fs::rename(&container.dir, &grave).doing(|| format!("removing {}", container.dir.display()));
+        std::fs::remove_dir_all(self.settings.run.join("rings").join(&container.id)).unwrap_or_default();
+        container.removed();
+        self.events.container("destroy", container);
+        let (engine, id) = (self.clone(), container.id.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(e) = engine.disks.release(&id) {
+                tracing::warn!("a disk stays for now: {e}");
+            }
+            if let Err(e) = std::fs::remove_dir_all(&grave) {
+                tracing::warn!(path = %grave.display(), "not removed: {e}; the next start tries again");
+            }
+        });
+        renamed
+    }
+
+    /// Gives a container another name.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it is taken, [`Error::Invalid`] if it is none.
+    pub fn rename(&self, key: &str, name: &str) -> Result<(), Error> {
+        let container = self.find(key)?;
+        let name = checked_name(name)?;
+        if self.lock().values().any(|c| c.name() == name) {
+            return Err(Error::Conflict(format!(
+                "Conflict. The container name \"/{name}\" is already in use"
+            )));
+        }
+        container.change(|record| record.name = name)?;
+        self.events.container("rename", &container);
+        Ok(())
+    }
+}
+
+/// The directory of a container.
+pub(super) fn directory(settings: &Settings, id: &str) -> std::path::PathBuf {
+    settings.state.join("containers").join(id)
+}
+
+fn make_directories(dir: &Path, range: IdRange) -> Result<(), Error> {
+    use std::os::unix::fs::{DirBuilderExt, chown};
+    let doing = || format!("making {}", dir.display());
+    std::fs::DirBuilder::new().mode(0o711).create(dir).doing(doing)?;
+    for name in ["upper", "work"] {
+        let path = dir.join(name);
+        std::fs::DirBuilder::new().mode(0o755).create(&path).doing(doing)?;
+        chown(&path, Some(range.base), Some(range.base)).doing(doing)?;
+    }
+    Ok(())
+}
+
+fn identifier() -> Result<String, Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other).doing(|| "drawing an id".into())?;
+    Ok(hex::encode(bytes))
+}
+
+fn checked_name(name: &str) -> Result<String, Error> {
+    let name = name.trim_start_matches('/');
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let good = (2..=128).contains(&name.len()) && name.chars().all(plain);
+    if good && name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Ok(name.to_owned());
+    }
+    Err(Error::invalid(format!(
+        "Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 2 to 128 characters"
+    )))
+}
+
+/// What the image says, where the caller said nothing.
+fn merge(config: &mut Config, image: &oci_spec::image::ImageConfiguration) {
+    let Some(defaults) = image.config() else { return };
+    let list = |l: &Option<Vec<String>>| l.clone().filter(|l| !l.is_empty());
+    if config.entrypoint.is_none() {
+        config.entrypoint = list(defaults.entrypoint());
+        if config.cmd.as_ref().is_none_or(Vec::is_empty) {
+            config.cmd = list(defaults.cmd());
+        }
+    } else if config.entrypoint.as_ref().is_some_and(|e| e.len() == 1 && e[0].is_empty()) {
+        // `--entrypoint ""` clears the image's.
+        config.entrypoint = None;
+    }
+    let mut environment = list(defaults.env()).unwrap_or_default();
+    for variable in std::mem::take(&mut config.env) {
+        let name = variable.split('=').next().unwrap_or_default().to_owned();
+        environment.retain(|e| e.split('=').next() != Some(&name));
+        // `-e NAME` without a value takes the variable away.
+        if variable.contains('=') {
+            environment.push(variable);
+        }
+    }
+    config.env = environment;
+    if config.user.is_empty() {
+        config.user = defaults.user().clone().unwrap_or_default();
+    }
+    if config.working_dir.is_empty() {
+        config.working_dir = defaults.working_dir().clone().unwrap_or_default();
+    }
+    if config.stop_signal.is_none() {
+        config.stop_signal = defaults.stop_signal().clone();
+    }
+    for (key, value) in defaults.labels().iter().flatten() {
+        config.labels.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    for path in defaults.volumes().iter().flatten() {
+        config.volumes.entry(path.clone()).or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oci_spec::image::{ConfigBuilder, ImageConfigurationBuilder};
+
+    fn image() -> oci_spec::image::ImageConfiguration {
+        let words = |w: &[&str]| w.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let config = ConfigBuilder::default()
+            .entrypoint(words(&["/entry"]))
+            .cmd(words(&["default"]))
+            .env(words(&["A=1", "B=2"]))
+            .build()
+            .unwrap();
+        ImageConfigurationBuilder::default().config(config).build().unwrap()
+    }
+
+    fn merged(config: Config) -> Config {
+        let mut config = config;
+        merge(&mut config, &image());
+        config
+    }
+
+    fn list(words: &[&str]) -> Option<Vec<String>> {
+        Some(words.iter().map(|w| (*w).to_owned()).collect())
+    }
+
+    #[test]
+    fn the_image_speaks_where_the_caller_is_silent() {
+        let config = merged(Config::default());
+        assert_eq!((config.entrypoint, config.cmd), (list(&["/entry"]), list(&["default"])));
+        let config = merged(Config { cmd: list(&["mine"]), ..Config::default() });
+        assert_eq!((config.entrypoint, config.cmd), (list(&["/entry"]), list(&["mine"])));
+        let config = merged(Config { entrypoint: list(&["/x"]), ..Config::default() });
+        assert_eq!((config.entrypoint, config.cmd), (list(&["/x"]), None));
+    }
+
+    #[test]
+    fn variables_replace_and_remove_the_images() {
+        let config = merged(Config { env: vec!["A=9".into(), "B".into()], ..Config::default() });
+        assert_eq!(config.env, ["A=9"]);
+    }
+
+    #[test]
+    fn names_are_checked() {
+        assert_eq!(checked_name("/web-1").unwrap(), "web-1");
+        for bad in ["a", "", "-x", "a/b", "a b", "../..", &"x".repeat(200)] {
+            assert!(checked_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What happened, for those who listen and those who ask later.
+
+use super::container::Container;
+use serde::Serialize;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::broadcast;
+
+/// How many events are kept, and how many a slow listener may be behind.
+const KEPT: usize = 1024;
+
+/// One event, in the words of the Docker Engine API.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Event {
+    /// `container`, `image`, `volume`.
+    #[serde(rename = "Type")]
+    pub kind: &'static str,
+    /// `create`, `start`, `die`, …
+    pub action: String,
+    /// To whom.
+    pub actor: Actor,
+    /// `local`, always.
+    #[serde(rename = "scope")]
+    pub scope: &'static str,
+    /// Seconds since 1970.
+    #[serde(rename = "time")]
+    pub seconds: i64,
+    /// Nanoseconds since 1970.
+    #[serde(rename = "timeNano")]
+    pub nanos: i64,
+}
+
+/// To whom an event happened.
+#[derive(Debug, Clone, Serialize)]
+pub struct Actor {
+    /// Its id.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// Its labels, name and image, and what the event says.
+    #[serde(rename = "Attributes")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// The events of an engine.
+#[derive(Debug)]
+pub struct Events {
+    sender: broadcast::Sender<Event>,
+    kept: Mutex<VecDeque<Event>>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { sender: broadcast::Sender::new(KEPT), kept: Mutex::default() }
+    }
+}
+
+impl Events {
+    /// Something happened to a container.
+    pub fn container(&self, action: &str, container: &Container) {
+        let record = container.record();
+        let mut attributes = record.config.labels.clone();
+        attributes.insert("name".into(), record.name.clone());
+        attributes.insert("image".into(), record.config.image.clone());
+        if let super::record::State::Exited(exit) = &record.state {
+            attributes.insert("exitCode".into(), exit.code.to_string());
+        }
+        self.tell("container", action, container.id.clone(), attributes);
+    }
+
+    /// Something happened.
+    pub fn tell(&self, kind: &'static str, action: &str, id: String, attributes: BTreeMap<String, String>) {
+        let now = jiff::Timestamp::now();
+        let event = Event {
+            kind,
+            action: action.to_owned(),
+            actor: Actor { id, attributes },
+            scope: "local",
+            seconds: now.as_second(),
+            nanos: i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX),
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(event.clone());
+        // Nobody need be listening.
+        self.sender.send(event).map(drop).unwrap_or_default();
+    }
+
+    /// What is remembered, and what is to come: nothing lies between.
+    #[must_use]
+    pub fn follow(&self) -> (Vec<Event>, broadcast::Receiver<Event>) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.iter().cloned().collect(), self.sender.subscribe())
+    }
+}

@@ -1,0 +1,305 @@
+//! From a record to a running first process.
+
+use super::Engine;
+use super::container::Container;
+use super::error::{Doing, Error};
+use super::model::{Resources, Throttle};
+use super::record::{Record, State};
+use super::validate::{self, Checked, Source};
+use crate::container::cgroup::{DeviceRate, Limits, Machine, Wanted};
+use crate::container::rootfs::{self, Files};
+use crate::container::seccomp;
+use crate::container::spec::{self, IdRange, Init, MountSource, Network, Process, Profile, Stdio};
+use crate::spawner::client::{INIT, StartFds};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+/// Bytes of `/dev/shm` where nothing else was said: Docker's.
+const SHM: i64 = 64 << 20;
+/// Processes and threads where nothing else was said.
+const PIDS: i64 = 4096;
+
+/// How long an attacher may take to read what a dead container had printed.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl Engine {
+    /// Starts a container's first process; the caller holds the container's lock.
+    pub(super) async fn launch(&self, container: &Arc<Container>) -> Result<(), Error> {
+        let record = container.record();
+        let started = self.try_launch(container, &record).await;
+        if let Err(error) = &started {
+            self.release_group(container);
+            let (code, words) = match error {
+                Error::Start(failure) => (failure.exit_code, failure.to_string()),
+                other => (128, other.to_string()),
+            };
+            container.change(|record| {
+                let exit = super::record::Exit {
+                    code,
+                    error: words,
+                    oom_killed: false,
+                    started: None,
+                    at: jiff::Timestamp::now(),
+                };
+                record.state = State::Exited(exit);
+            })?;
+            container.output.end();
+        }
+        started
+    }
+
+    async fn try_launch(&self, container: &Arc<Container>, record: &Record) -> Result<(), Error> {
+        let checked = validate::check(&record.config, &record.host, &self.settings)?;
+        let range = container.slot.range();
+        let userns = self.mapping(range).await?;
+        let image = self
+            .images
+            .resolve(&record.image)
+            .map_err(|_| Error::not_found("image", record.image.clone()))?;
+        let (upper, work) = self.writable(container, checked.disk).await?;
+        let root = rootfs::assemble(&image.layers, &upper, &work, userns.as_fd())?;
+        let volatile = rootfs::volatile(&files(record), range.base)?;
+        let (mounts, sent) = self.mounts(container, &checked, userns.as_fd()).await?;
+        let cgroups = self.make_group(container, record, &checked)?;
+        let description = describe(record, &checked, range, mounts)?;
+        let fds = StartFds { root, volatile, cgroups, mounts: sent };
+        let started = self.spawner.start(&description, fds).await?;
+        self.read_output(container, started.stdio).await?;
+        let since = jiff::Timestamp::now();
+        container.change(|record| record.state = State::Running { pid: started.pid, since })?;
+        self.events.container("start", container);
+        Ok(())
+    }
+
+    /// The directories that hold what the container writes: on a disk of its own if its size is limited.
+    async fn writable(
+        &self,
+        container: &Arc<Container>,
+        size: Option<u64>,
+    ) -> Result<(PathBuf, PathBuf), Error> {
+        let Some(size) = size else {
+            return Ok((container.dir.join("upper"), container.dir.join("work")));
+        };
+        let (engine, id, range) = (self.clone(), container.id.clone(), container.slot.range());
+        let disk = move || engine.disks.open(&id).or_else(|_| engine.disks.acquire(&id, Some(size), range));
+        let disk = tokio::task::spawn_blocking(disk)
+            .await
+            .map_err(std::io::Error::other)
+            .doing(|| "making the disk".into())?
+            .map_err(|e| Error::Conflict(e.to_string()))?;
+        let engine = self.clone();
+        // The next one is made while nobody waits.
+        tokio::task::spawn_blocking(move || {
+            engine.disks.refill().map_err(|e| tracing::warn!("no disk is ready: {e}"))
+        });
+        Ok((disk.upper(), disk.work()))
+    }
+
+    fn make_group(
+        &self,
+        container: &Arc<Container>,
+        record: &Record,
+        checked: &Checked,
+    ) -> Result<Vec<OwnedFd>, Error> {
+        let limits = limits(&record.host.resources)?;
+        let delegate = (checked.profile == Profile::Nested).then(|| container.slot.range());
+        let doing = || "making the control group".to_owned();
+        let group = self
+            .groups
+            .create(&self.parent, &container.id, &limits, delegate)
+            .map_err(std::io::Error::other)
+            .doing(doing)?;
+        let join = group.join().map_err(std::io::Error::other).doing(doing)?;
+        *container.group.lock().unwrap_or_else(PoisonError::into_inner) = Some(group);
+        Ok(join)
+    }
+
+    /// Removes a container's control group, with whatever still runs in it.
+    pub(super) fn release_group(&self, container: &Container) {
+        let group = container.group.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(group) = group {
+            // Freeing a group may take a moment: nobody waits for it.
+            tokio::task::spawn_blocking(move || {
+                if let Err(e) = group.kill().and_then(|()| group.remove()) {
+                    tracing::warn!("a control group stays for now: {e}");
+                }
+            });
+        }
+    }
+
+    /// Connects the engine with the first process's streams.
+    pub(super) async fn read_output(
+        &self,
+        container: &Arc<Container>,
+        stdio: crate::spawner::client::StdioFds,
+    ) -> Result<(), Error> {
+        let streams =
+            super::streams::Streams::new(stdio).doing(|| "reading the container's output".into())?;
+        *container.stdin.lock().await = streams.input;
+        let read = |reader: super::streams::Reader| {
+            let output = container.output.clone();
+            tokio::spawn(async move {
+                while let Some(chunk) = reader.next().await {
+                    output.take(chunk).await;
+                }
+            })
+        };
+        let tasks = streams.readers.into_iter().map(read).collect();
+        *container.readers.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
+        Ok(())
+    }
+
+    /// The first process has ended.
+    pub(super) async fn ended(self, container: Arc<Container>, status: crate::spawner::client::ExitStatus) {
+        let _busy = container.busy.lock().await;
+        let oom = container.with_group(|g| g.oom_killed().unwrap_or(0) > 0).unwrap_or(false);
+        self.release_group(&container);
+        self.drain(&container).await;
+        self.spawner.forget(&container.id, INIT).await.unwrap_or_default();
+        self.forget_processes(&container.id).await;
+        let code = status.code();
+        let changed = container.change(|record| {
+            let started = record.state.alive().map(|(_, since)| since);
+            let error = String::new();
+            let at = jiff::Timestamp::now();
+            record.state = State::Exited(super::record::Exit { code, error, oom_killed: oom, started, at });
+        });
+        if let Err(e) = changed {
+            tracing::warn!("{e}");
+        }
+        self.events.container("die", &container);
+        let record = container.record();
+        if record.host.auto_remove {
+            if let Err(e) = self.discard(&container) {
+                tracing::warn!("{e}");
+            }
+        } else if super::lifecycle::restarts(&record, code) {
+            tokio::spawn(self.clone().start_again(Arc::clone(&container)));
+        }
+    }
+
+    /// Takes in what the first process still had printed: its pipes end when the last of the container's processes has.
+    async fn drain(&self, container: &Arc<Container>) {
+        let _closed = self.spawner.close(&container.id, INIT, crate::spawner::client::Stream::All).await;
+        *container.stdin.lock().await = None;
+        let readers = std::mem::take(&mut *container.readers.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = futures_util::future::join_all(readers);
+        // With the first process all others are dead, so the pipes end; an attacher that reads nothing is not waited for.
+        tokio::time::timeout(LAST_WORDS, all).await.map(drop).unwrap_or_default();
+        container.output.end();
+    }
+}
+
+/// The limits that were asked for, in range.
+pub(super) fn limits(wanted: &Resources) -> Result<Limits, Error> {
+    let rates = |list: &[Throttle]| -> Vec<DeviceRate> {
+        list.iter().map(|t| DeviceRate { path: t.path.clone().into(), rate: t.rate }).collect()
+    };
+    let wanted = Wanted {
+        memory: wanted.memory,
+        memory_swap: wanted.memory_swap,
+        memory_reservation: wanted.memory_reservation,
+        nano_cpus: wanted.nano_cpus,
+        cpu_quota: wanted.cpu_quota,
+        cpu_period: wanted.cpu_period,
+        cpu_shares: wanted.cpu_shares,
+        cpuset_cpus: wanted.cpuset_cpus.clone(),
+        cpuset_mems: wanted.cpuset_mems.clone(),
+        pids: wanted.pids_limit.filter(|p| *p != 0).unwrap_or(PIDS),
+        blkio_weight: wanted.blkio_weight,
+        read_bps: rates(&wanted.blkio_device_read_bps),
+        write_bps: rates(&wanted.blkio_device_write_bps),
+        read_iops: rates(&wanted.blkio_device_read_iops),
+        write_iops: rates(&wanted.blkio_device_write_iops),
+    };
+    Limits::new(&wanted, &Machine::read()).map_err(|e| Error::invalid(e.to_string()))
+}
+
+fn files(record: &Record) -> Files {
+    let host = &record.config.hostname;
+    let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
+    for extra in &record.host.extra_hosts {
+        if let Some((name, address)) = extra.split_once([':', '=']) {
+            hosts.push_str(&format!("{address}\t{name}\n"));
+        }
+    }
+    hosts.push_str(&format!("127.0.1.1\t{host}\n"));
+    let mut resolv_conf = String::new();
+    for server in &record.host.dns {
+        resolv_conf.push_str(&format!("nameserver {server}\n"));
+    }
+    if !record.host.dns_search.is_empty() {
+        resolv_conf.push_str(&format!("search {}\n", record.host.dns_search.join(" ")));
+    }
+    if !record.host.dns_options.is_empty() {
+        resolv_conf.push_str(&format!("options {}\n", record.host.dns_options.join(" ")));
+    }
+    Files { hostname: format!("{host}\n"), hosts, resolv_conf }
+}
+
+fn describe(
+    record: &Record,
+    checked: &Checked,
+    range: IdRange,
+    mounts: Vec<spec::Mount>,
+) -> Result<spec::Container, Error> {
+    let (config, host) = (&record.config, &record.host);
+    let argv: Vec<String> =
+        config.entrypoint.iter().flatten().chain(config.cmd.iter().flatten()).cloned().collect();
+    let stdio = match (config.tty, config.open_stdin) {
+        (true, _) => Stdio::Terminal { cols: 80, rows: 24 },
+        (false, stdin) => Stdio::Pipes { stdin },
+    };
+    let process = (checked.init != Init::Only).then(|| process(record, checked, argv, stdio)).transpose()?;
+    Ok(spec::Container {
+        id: record.id.clone(),
+        range,
+        hostname: config.hostname.clone(),
+        domainname: config.domainname.clone(),
+        init: checked.init,
+        profile: checked.profile,
+        network: Network::None,
+        readonly: host.readonly_rootfs,
+        shm_size: u64::try_from(if host.shm_size == 0 { SHM } else { host.shm_size }).unwrap_or(0),
+        mounts,
+        sysctls: host.sysctls.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        process,
+    })
+}
+
+/// A process as the container's configuration wants it.
+pub(super) fn process(
+    record: &Record,
+    checked: &Checked,
+    argv: Vec<String>,
+    stdio: Stdio,
+) -> Result<Process, Error> {
+    let mut env = record.config.env.clone();
+    if !env.iter().any(|e| e.starts_with("HOSTNAME=")) {
+        env.push(format!("HOSTNAME={}", record.config.hostname));
+    }
+    let seccomp = seccomp::programs(checked.profile, checked.capabilities)
+        .map_err(std::io::Error::other)
+        .doing(|| "compiling the system call filter".into())?;
+    Ok(Process {
+        argv,
+        env,
+        cwd: record.config.working_dir.clone(),
+        user: record.config.user.clone(),
+        groups: record.host.group_add.clone(),
+        stdio,
+        capabilities: checked.capabilities,
+        seccomp,
+        rlimits: checked.rlimits.clone(),
+        oom_score_adj: Some(record.host.oom_score_adj).filter(|a| *a != 0),
+    })
+}
+
+/// The mounts in the form the spawner takes: those of the host by descriptor.
+pub(super) fn specification(source: &Source, sent: usize) -> MountSource {
+    match source {
+        Source::Tmpfs(options) => MountSource::Tmpfs(options.clone()),
+        Source::Bind(_) | Source::Volume(_) => MountSource::Detached(sent),
+    }
+}

@@ -1,0 +1,302 @@
+//! What is done with a container between its creation and its removal.
+
+use super::container::{Container, Seen};
+use super::create::Force;
+use super::error::Error;
+use super::model::{Resources, RestartPolicy};
+use super::record::{Record, State};
+use super::{Engine, validate};
+use crate::spawner::client::INIT;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a container may take to stop where nothing else was said.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The pauses before a container is started again: doubled each time, up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// That it does not run (any more).
+    NotRunning,
+    /// The next end of its first process.
+    NextExit,
+    /// That it is gone.
+    Removed,
+}
+
+/// Whether a container that ended is started again.
+pub(super) fn restarts(record: &Record, code: i32) -> bool {
+    let RestartPolicy { name, maximum_retry_count } = &record.host.restart_policy;
+    match name.as_str() {
+        _ if record.stopped_by_hand => false,
+        "always" | "unless-stopped" => true,
+        "on-failure" => code != 0 && (*maximum_retry_count == 0 || record.restarts < *maximum_retry_count),
+        _ => false,
+    }
+}
+
+impl Engine {
+    /// Starts a container.
+    ///
+    /// # Errors
+    /// [`Error::Unchanged`] if it runs, [`Error::Start`] if its first process cannot.
+    pub async fn start(&self, key: &str) -> Result<(), Error> {
+        let container = self.find(key)?;
+        let _busy = container.busy.lock().await;
+        if container.state().alive().is_some() {
+            return Err(Error::Unchanged);
+        }
+        container.change(|record| record.stopped_by_hand = false)?;
+        let started = self.launch(&container).await;
+        if started.is_err() && container.record().host.auto_remove {
+            self.discard(&container)?;
+        }
+        started
+    }
+
+    /// By its restart policy, after a pause.
+    pub(super) async fn start_again(self, container: Arc<Container>) {
+        let n = container.record().restarts;
+        tokio::time::sleep(Duration::from_millis(100 << n.min(10)).min(LONGEST_PAUSE)).await;
+        let _busy = container.busy.lock().await;
+        if container.record().stopped_by_hand || container.state().alive().is_some() {
+            return;
+        }
+        let again = container.change(|record| record.restarts += 1);
+        if let Err(e) = again.and(self.launch(&container).await) {
+            tracing::warn!(container = container.id, "not started again: {e}");
+        }
+    }
+
+    /// Asks a container to stop, and ends it if it does not within `patience` (seconds; `None`: its own).
+    ///
+    /// # Errors
+    /// [`Error::Unchanged`] if it does not run.
+    pub async fn stop(&self, key: &str, patience: Option<u64>) -> Result<(), Error> {
+        let container = self.find(key)?;
+        let record = container.record();
+        container.change(|record| record.stopped_by_hand = true)?;
+        if record.state.alive().is_none() {
+            return Err(Error::Unchanged);
+        }
+        if matches!(record.state, State::Paused { .. }) {
+            self.unpause(key).await?;
+        }
+        let signal = record.config.stop_signal.as_deref().map_or(Ok(15), validate::signal)?;
+        let own = record.config.stop_timeout.and_then(|t| u64::try_from(t).ok()).map(Duration::from_secs);
+        let patience = patience.map(Duration::from_secs).or(own).unwrap_or(PATIENCE);
+        // One that has just ended needs no signal.
+        self.spawner.signal(&container.id, INIT, signal).await.unwrap_or_default();
+        if tokio::time::timeout(patience, container.wait_until_dead()).await.is_err() {
+            self.end_all(&container).await?;
+            container.wait_until_dead().await;
+        }
+        self.events.container("stop", &container);
+        Ok(())
+    }
+
+    /// Ends every process of a container at once.
+    async fn end_all(&self, container: &Container) -> Result<(), Error> {
+        // The first process ends all others with it.
+        self.spawner.signal(&container.id, INIT, 9).await.or_else(|e| match e {
+            crate::spawner::client::Error::Refused(_) => Ok(()),
+            other => Err(other.into()),
+        })
+    }
+
+    /// Sends a signal to a container's first process.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it does not run.
+    pub async fn kill(&self, key: &str, signal: i32) -> Result<(), Error> {
+        let container = self.find(key)?;
+        let state = container.state();
+        if state.alive().is_none() {
+            return Err(Error::Conflict(format!(
+                "cannot kill container: {key}: container {} is not running",
+                container.id
+            )));
+        }
+        if signal == 9 {
+            container.change(|record| record.stopped_by_hand = true)?;
+            if matches!(state, State::Paused { .. }) {
+                self.unpause(key).await?;
+            }
+        }
+        self.spawner.signal(&container.id, INIT, signal).await.map_err(|_| container.not_running())?;
+        self.events.container("kill", &container);
+        Ok(())
+    }
+
+    /// Stops and starts.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn restart(&self, key: &str, patience: Option<u64>) -> Result<(), Error> {
+        match self.stop(key, patience).await {
+            Ok(()) | Err(Error::Unchanged) => self.start(key).await,
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Freezes every process of a container.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it does not run, or is frozen.
+    pub async fn pause(&self, key: &str) -> Result<(), Error> {
+        self.freeze(key, Freeze::Pause).await
+    }
+
+    /// Thaws a container.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it is not frozen.
+    pub async fn unpause(&self, key: &str) -> Result<(), Error> {
+        self.freeze(key, Freeze::Unpause).await
+    }
+
+    async fn freeze(&self, key: &str, what: Freeze) -> Result<(), Error> {
+        let container = self.find(key)?;
+        let _busy = container.busy.lock().await;
+        let next = match (container.state(), what) {
+            (State::Running { pid, since }, Freeze::Pause) => State::Paused { pid, since },
+            (State::Paused { pid, since }, Freeze::Unpause) => State::Running { pid, since },
+            (State::Paused { .. }, Freeze::Pause) => {
+                return Err(Error::Conflict(format!("Container {} is already paused", container.id)));
+            }
+            (State::Running { .. }, Freeze::Unpause) => {
+                return Err(Error::Conflict(format!("Container {} is not paused", container.id)));
+            }
+            _ => return Err(container.not_running()),
+        };
+        container
+            .with_group(|group| match what {
+                Freeze::Pause => group.freeze(),
+                Freeze::Unpause => group.thaw(),
+            })?
+            .map_err(|e| Error::Conflict(e.to_string()))?;
+        container.change(|record| record.state = next)?;
+        self.events.container(if what == Freeze::Pause { "pause" } else { "unpause" }, &container);
+        Ok(())
+    }
+
+    /// Waits for what `wait` says; answers the exit code. Registered before this returns its future's first pending.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn wait(&self, key: &str, wait: Wait) -> Result<impl Future<Output = i32> + Send + use<>, Error> {
+        let container = self.find(key)?;
+        let mut watch = container.watch();
+        let ended = |seen: &Seen| match seen {
+            Seen::Removed(code) => Some(*code),
+            Seen::State(State::Exited(exit)) => Some(exit.code),
+            Seen::State(_) => None,
+        };
+        Ok(async move {
+            let _alive = container;
+            let mut fresh = wait != Wait::NextExit;
+            let mut code = 0;
+            loop {
+                let seen = watch.borrow_and_update().clone();
+                code = ended(&seen).unwrap_or(code);
+                let enough = match (wait, &seen) {
+                    (_, Seen::Removed(_)) => true,
+                    (Wait::Removed, _) => false,
+                    (Wait::NotRunning, Seen::State(state)) => state.alive().is_none(),
+                    (Wait::NextExit, Seen::State(state)) => fresh && state.alive().is_none(),
+                };
+                if enough {
+                    return code;
+                }
+                fresh = true;
+                if watch.changed().await.is_err() {
+                    return code;
+                }
+            }
+        })
+    }
+
+    /// Changes limits and the restart policy; what is not given stays.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a limit out of range; then nothing is changed.
+    pub async fn update(
+        &self,
+        key: &str,
+        wanted: Resources,
+        restart: Option<RestartPolicy>,
+    ) -> Result<(), Error> {
+        let container = self.find(key)?;
+        let _busy = container.busy.lock().await;
+        let merged = merged(&container.record().host.resources, wanted);
+        let limits = super::launch::limits(&merged)?;
+        if container.state().alive().is_some() {
+            container
+                .with_group(|group| group.update(&limits))?
+                .map_err(|e| Error::Invalid(e.to_string()))?;
+        }
+        container.change(|record| {
+            record.host.resources = merged;
+            if let Some(policy) = restart.filter(|p| !p.name.is_empty()) {
+                record.host.restart_policy = policy;
+            }
+        })?;
+        self.events.container("update", &container);
+        Ok(())
+    }
+
+    /// Removes every container that does not run and that `chosen` names: their ids.
+    pub async fn prune(&self, chosen: impl Fn(&Record) -> bool) -> Vec<String> {
+        let mut gone = Vec::new();
+        for container in self.containers() {
+            let record = container.record();
+            if record.state.alive().is_none()
+                && chosen(&record)
+                && self.remove(&container.id, Force::No).await.is_ok()
+            {
+                gone.push(container.id.clone());
+            }
+        }
+        gone
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Freeze {
+    Pause,
+    Unpause,
+}
+
+/// The old limits, with the new ones where something was said.
+fn merged(old: &Resources, new: Resources) -> Resources {
+    let number = |new: i64, old: i64| if new == 0 { old } else { new };
+    let text = |new: String, old: &String| if new.is_empty() { old.clone() } else { new };
+    Resources {
+        memory: number(new.memory, old.memory),
+        memory_swap: number(new.memory_swap, old.memory_swap),
+        memory_reservation: number(new.memory_reservation, old.memory_reservation),
+        nano_cpus: number(new.nano_cpus, old.nano_cpus),
+        cpu_shares: number(new.cpu_shares, old.cpu_shares),
+        cpu_quota: number(new.cpu_quota, old.cpu_quota),
+        cpu_period: number(new.cpu_period, old.cpu_period),
+        cpuset_cpus: text(new.cpuset_cpus, &old.cpuset_cpus),
+        cpuset_mems: text(new.cpuset_mems, &old.cpuset_mems),
+        pids_limit: new.pids_limit.filter(|p| *p != 0).or(old.pids_limit),
+        blkio_weight: if new.blkio_weight == 0 { old.blkio_weight } else { new.blkio_weight },
+        ..old.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_keeps_what_it_does_not_name() {
+        let old = Resources { memory: 1, cpu_shares: 2, cpuset_cpus: "0".into(), ..Resources::default() };
+        let new = Resources { memory: 5, ..Resources::default() };
+        assert_eq!(merged(&old, new), Resources { memory: 5, ..old });
+    }
+}

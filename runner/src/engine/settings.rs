@@ -1,0 +1,57 @@
+//! Where an engine keeps things, and what it may hand out.
+
+use std::path::PathBuf;
+
+/// An engine's settings, checked by whoever builds them (the command line).
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Images, containers, volumes: what outlives a restart of the machine.
+    pub state: PathBuf,
+    /// Sockets and rings: what does not.
+    pub run: PathBuf,
+    /// Where the Docker Engine API is served to root.
+    pub socket: PathBuf,
+    /// Where the narrow interface is served to the web server, and to which uid beside root.
+    pub server: Option<(PathBuf, u32)>,
+    /// Where the spawner listens.
+    pub spawner: PathBuf,
+    /// The control group, in each hierarchy, below which containers have theirs.
+    pub cgroup_parent: String,
+    /// The first host uid (and gid) that containers' ids are mapped to.
+    pub first_id: u32,
+    /// How many ranges of 65,536 ids there are from there on: the most containers at once.
+    pub slots: u32,
+    /// Bytes of the disks that are kept ready.
+    pub disk: u64,
+    /// How many are kept ready.
+    pub disks_ready: usize,
+    /// How much of the free space may be promised to disks; 100: all of it.
+    pub overcommit_percent: u64,
+    /// Directories below which bind mounts are allowed.
+    pub bind_roots: Vec<PathBuf>,
+    /// Registries that may be reached by plain HTTP, beside loopback.
+    pub insecure_registries: Vec<String>,
+}
+
+impl Settings {
+    /// The settings of a system-wide engine.
+    #[must_use]
+    pub fn system() -> Self {
+        let run = PathBuf::from("/run/sandlot");
+        Self {
+            state: PathBuf::from("/var/lib/sandlot"),
+            socket: run.join("engine.sock"),
+            server: None,
+            spawner: run.join("spawner.sock"),
+            run,
+            cgroup_parent: "sandlot".to_owned(),
+            first_id: 1 << 24,
+            slots: 8192,
+            disk: 512 << 20,
+            disks_ready: 2,
+            overcommit_percent: 400,
+            bind_roots: Vec::new(),
+            insecure_registries: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,471 @@
+//! From what was asked for to what will be done: every field is looked at once, here, and an error names it.
+
+use super::error::Error;
+use super::model::{Config, HostConfig, MountRequest, Ulimit};
+use super::settings::Settings;
+use crate::container::capabilities;
+use crate::container::spec::{Init, Profile, Rlimit};
+use std::path::{Component, Path, PathBuf};
+
+/// What [`check`] found out beside that all is well.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Walls.
+    pub profile: Profile,
+    /// What PID 1 is.
+    pub init: Init,
+    /// Capabilities of the first process.
+    pub capabilities: u64,
+    /// Resource limits.
+    pub rlimits: Vec<Rlimit>,
+    /// Bytes of the disk limit.
+    pub disk: Option<u64>,
+    /// Mounts, in the order in which they are made.
+    pub mounts: Vec<Mount>,
+    /// Whether a routed network is wanted.
+    pub internet: bool,
+}
+
+/// A mount that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// From where.
+    pub source: Source,
+    /// To where: absolute, without `..`.
+    pub target: String,
+    /// Whether writing is denied.
+    pub readonly: bool,
+}
+
+/// Where a mount's content comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A directory or file of the host, below an allowed root.
+    Bind(PathBuf),
+    /// A named volume; an empty name: one of the container's own.
+    Volume(String),
+    /// A tmpfs with these options.
+    Tmpfs(String),
+}
+
+/// The most arguments and variables together; the kernel's own limit is 2 MiB.
+const WORDS: usize = 1 << 20;
+/// The longest host name that Linux takes.
+const HOST_NAME: usize = 64;
+/// The largest `/dev/shm`.
+const SHM: i64 = 1 << 30;
+
+/// Looks at everything that was asked for.
+///
+/// # Errors
+/// [`Error::Invalid`] that names the field.
+pub fn check(config: &Config, host: &HostConfig, settings: &Settings) -> Result<Checked, Error> {
+    never(host)?;
+    words(config)?;
+    let profile = profile(host)?;
+    let init = init(config, host)?;
+    let capabilities = capabilities::effective(profile, &host.cap_add, &host.cap_drop)
+        .map_err(|e| Error::invalid(e.to_string()))?;
+    if !(0..=SHM).contains(&host.shm_size) {
+        return Err(Error::invalid(format!("--shm-size: {} is not between 0 and 1 GiB", host.shm_size)));
+    }
+    if !(-1000..=1000).contains(&host.oom_score_adj) {
+        return Err(Error::invalid("--oom-score-adj must be between -1000 and 1000"));
+    }
+    Ok(Checked {
+        profile,
+        init,
+        capabilities,
+        rlimits: host.ulimits.iter().map(rlimit).collect::<Result<_, _>>()?,
+        disk: disk(host)?,
+        mounts: mounts(config, host, settings)?,
+        internet: network(host)?,
+    })
+}
+
+/// What Docker's API can say and Sandlot never does.
+fn never(host: &HostConfig) -> Result<(), Error> {
+    let refuse =
+        |what: &str, why: &str| Err(Error::invalid(format!("{what} is never done by Sandlot: {why}")));
+    if host.privileged {
+        return refuse(
+            "--privileged",
+            "no container gets rights on the host; ask for the profile `nested` instead",
+        );
+    }
+    if !host.devices.is_empty() {
+        return refuse("--device", "a device of the host belongs to no container");
+    }
+    for (flag, mode) in [
+        ("--pid", &host.pid_mode),
+        ("--ipc", &host.ipc_mode),
+        ("--uts", &host.uts_mode),
+        ("--userns", &host.userns_mode),
+    ] {
+        if !matches!(mode.as_str(), "" | "private" | "shareable") {
+            return refuse(&format!("{flag}={mode}"), "every container has namespaces of its own");
+        }
+    }
+    if !host.cgroup_parent.is_empty() {
+        return refuse("--cgroup-parent", "containers' control groups lie below the engine's own");
+    }
+    Ok(())
+}
+
+fn words(config: &Config) -> Result<(), Error> {
+    let lists = [config.cmd.as_deref(), config.entrypoint.as_deref(), Some(&config.env)];
+    let all = || lists.iter().flatten().flat_map(|l| l.iter());
+    if all().map(String::len).sum::<usize>() > WORDS {
+        return Err(Error::invalid("command and environment are longer than 1 MiB"));
+    }
+    if all().any(|w| w.contains('\0')) {
+        return Err(Error::invalid("a NUL byte in the command or the environment"));
+    }
+    if let Some(bad) = config.env.iter().find(|e| e.starts_with('=') || e.is_empty()) {
+        return Err(Error::invalid(format!("invalid environment variable: {bad:?}")));
+    }
+    if config.hostname.len() > HOST_NAME || config.domainname.len() > HOST_NAME {
+        return Err(Error::invalid(format!("host and domain names have at most {HOST_NAME} bytes")));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if !config.hostname.chars().chain(config.domainname.chars()).all(plain) {
+        return Err(Error::invalid(format!("invalid host name: {:?}", config.hostname)));
+    }
+    if !config.working_dir.is_empty() && !config.working_dir.starts_with('/') {
+        return Err(Error::invalid(format!(
+            "the working directory '{}' is invalid, it needs to be an absolute path",
+            config.working_dir
+        )));
+    }
+    if let Some(name) = &config.stop_signal {
+        signal(name)?;
+    }
+    Ok(())
+}
+
+fn profile(host: &HostConfig) -> Result<Profile, Error> {
+    let wanted = host.annotations.get(sandlot_wire::ANNOTATION_PROFILE).cloned();
+    let mut wanted = wanted.unwrap_or_else(|| "standard".to_owned());
+    for option in &host.security_opt {
+        match option.split_once(['=', ':']) {
+            Some(("profile", name)) => name.clone_into(&mut wanted),
+            None if option == "no-new-privileges" => {}
+            Some(("no-new-privileges", "true")) => {}
+            _ => {
+                return Err(Error::invalid(format!(
+                    "--security-opt {option}: Sandlot's containers always have no-new-privileges and a filter; \
+                     only profile=standard and profile=nested can be chosen"
+                )));
+            }
+        }
+    }
+    match wanted.as_str() {
+        "standard" => Ok(Profile::Standard),
+        "nested" => Ok(Profile::Nested),
+        other => Err(Error::invalid(format!("there is no profile {other}: choose standard or nested"))),
+    }
+}
+
+fn init(config: &Config, host: &HostConfig) -> Result<Init, Error> {
+    let has_command = config.cmd.as_ref().is_some_and(|c| !c.is_empty())
+        || config.entrypoint.as_ref().is_some_and(|e| !e.is_empty());
+    match host.annotations.get(sandlot_wire::ANNOTATION_INIT).map(String::as_str) {
+        Some("only") => Ok(Init::Only),
+        Some(other) => Err(Error::invalid(format!("annotation {}: {other}", sandlot_wire::ANNOTATION_INIT))),
+        None if !has_command => Err(Error::invalid("no command specified")),
+        None if host.init == Some(true) => Ok(Init::Reaper),
+        None => Ok(Init::Command),
+    }
+}
+
+/// The kernel's number of a limit's name (setrlimit(2)).
+fn rlimit(limit: &Ulimit) -> Result<Rlimit, Error> {
+    let names = [
+        "cpu",
+        "fsize",
+        "data",
+        "stack",
+        "core",
+        "rss",
+        "nproc",
+        "nofile",
+        "memlock",
+        "as",
+        "locks",
+        "sigpending",
+        "msgqueue",
+        "nice",
+        "rtprio",
+        "rttime",
+    ];
+    let bad = |why: &str| Error::invalid(format!("--ulimit {}: {why}", limit.name));
+    let resource =
+        names.iter().position(|n| *n == limit.name).ok_or_else(|| bad("there is no such limit"))?;
+    let value = |v: i64| match v {
+        -1 => Ok(u64::MAX),
+        v => u64::try_from(v).map_err(|_| bad("a limit is a number from 0, or -1 for none")),
+    };
+    let (soft, hard) = (value(limit.soft)?, value(limit.hard)?);
+    if soft > hard {
+        return Err(bad("the soft limit is above the hard limit"));
+    }
+    Ok(Rlimit { resource: u32::try_from(resource).unwrap_or(u32::MAX), soft, hard })
+}
+
+fn disk(host: &HostConfig) -> Result<Option<u64>, Error> {
+    let mut size = None;
+    for (key, value) in &host.storage_opt {
+        match key.as_str() {
+            "size" => {
+                size =
+                    Some(bytes(value).ok_or_else(|| Error::invalid(format!("--storage-opt size={value}")))?)
+            }
+            other => return Err(Error::invalid(format!("--storage-opt {other}: only size is known"))),
+        }
+    }
+    match size {
+        Some(size) if size < 8 << 20 => Err(Error::invalid("--storage-opt size: at least 8m")),
+        size => Ok(size),
+    }
+}
+
+/// `10m`, `1G`, `512`: bytes.
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let text = text.trim_end_matches('b').trim_end_matches('i');
+    let digits = text.trim_end_matches(['k', 'm', 'g', 't']);
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        "t" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+fn network(host: &HostConfig) -> Result<bool, Error> {
+    if !host.port_bindings.is_empty() {
+        return Err(Error::invalid(
+            "-p: publishing ports is not there yet; a session's ports are dialled instead",
+        ));
+    }
+    match host.network_mode.as_str() {
+        "" | "default" | "none" => Ok(false),
+        "internet" | "bridge" => Ok(true),
+        other => Err(Error::invalid(format!("--network {other}: choose none or internet"))),
+    }
+}
+
+fn mounts(config: &Config, host: &HostConfig, settings: &Settings) -> Result<Vec<Mount>, Error> {
+    let mut all = Vec::new();
+    for bind in &host.binds {
+        all.push(bind_mount(bind, settings)?);
+    }
+    for mount in &host.mounts {
+        all.push(request(mount, settings)?);
+    }
+    for (target, options) in &host.tmpfs {
+        all.push(Mount { source: tmpfs(options)?, target: clean(target)?, readonly: false });
+    }
+    for target in config.volumes.keys() {
+        let target = clean(target)?;
+        if !all.iter().any(|m| m.target == target) {
+            all.push(Mount { source: Source::Volume(String::new()), target, readonly: false });
+        }
+    }
+    all.sort_by(|a, b| a.target.cmp(&b.target));
+    match all.windows(2).find(|pair| pair[0].target == pair[1].target) {
+        Some(pair) => Err(Error::invalid(format!("duplicate mount point: {}", pair[0].target))),
+        None => Ok(all),
+    }
+}
+
+/// `source:target[:ro|rw]`.
+fn bind_mount(text: &str, settings: &Settings) -> Result<Mount, Error> {
+    let bad = || Error::invalid(format!("invalid volume specification: '{text}'"));
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, target, mode) = match parts[..] {
+        [source, target] => (source, target, "rw"),
+        [source, target, mode] => (source, target, mode),
+        _ => return Err(bad()),
+    };
+    let readonly = match mode {
+        "ro" => true,
+        "rw" | "z" | "Z" => false,
+        _ => return Err(bad()),
+    };
+    Ok(Mount { source: place(source, settings)?, target: clean(target)?, readonly })
+}
+
+fn request(mount: &MountRequest, settings: &Settings) -> Result<Mount, Error> {
+    let source = match mount.kind.as_str() {
+        "bind" | "volume" => place(&mount.source, settings)?,
+        "tmpfs" => tmpfs("")?,
+        other => return Err(Error::invalid(format!("--mount type={other}: choose bind, volume or tmpfs"))),
+    };
+    Ok(Mount { source, target: clean(&mount.target)?, readonly: mount.read_only })
+}
+
+fn place(source: &str, settings: &Settings) -> Result<Source, Error> {
+    if !source.starts_with('/') {
+        return volume_name(source).map(|()| Source::Volume(source.to_owned()));
+    }
+    // Links are resolved now and the result is what is mounted: nothing can be swapped in later.
+    let path = std::fs::canonicalize(source)
+        .map_err(|e| Error::invalid(format!("bind source path does not exist: {source}: {e}")))?;
+    if settings.bind_roots.iter().any(|root| path.starts_with(root)) {
+        return Ok(Source::Bind(path));
+    }
+    Err(Error::invalid(format!(
+        "the bind mount of {source} is refused: it is outside the directories that this engine allows (--bind-root)"
+    )))
+}
+
+/// Whether a volume may have that name.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub fn volume_name(name: &str) -> Result<(), Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if name.is_empty() || (name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric())) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{name:?} includes invalid characters for a volume name: use [a-zA-Z0-9][a-zA-Z0-9_.-]"
+    )))
+}
+
+fn tmpfs(options: &str) -> Result<Source, Error> {
+    let mut kept = Vec::new();
+    for option in options.split(',').filter(|o| !o.is_empty()) {
+        match option.split_once('=').map_or(option, |(key, _)| key) {
+            "size" | "mode" | "uid" | "gid" | "nr_inodes" => kept.push(option),
+            // What every tmpfs of a container is anyway, or may be.
+            "rw" | "nosuid" | "nodev" | "noexec" | "exec" | "suid" | "dev" => {}
+            other => return Err(Error::invalid(format!("--tmpfs: the option {other} is not known"))),
+        }
+    }
+    if !kept.iter().any(|o| o.starts_with("size=")) {
+        kept.push("size=64m");
+    }
+    Ok(Source::Tmpfs(kept.join(",")))
+}
+
+fn clean(target: &str) -> Result<String, Error> {
+    let path = Path::new(target);
+    let plain = path.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
+    if !path.is_absolute() || !plain || target.contains('\0') || path == Path::new("/") {
+        return Err(Error::invalid(format!(
+            "invalid mount path: '{target}' must be absolute, without '..', and not the root"
+        )));
+    }
+    Ok(path.components().collect::<PathBuf>().to_string_lossy().into_owned())
+}
+
+/// The number of a signal by its name, with or without `SIG`, or by its number.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub fn signal(name: &str) -> Result<i32, Error> {
+    use std::str::FromStr;
+    let bad = || Error::invalid(format!("Invalid signal: {name}"));
+    if let Ok(number) = name.parse::<i32>() {
+        return if (1..=64).contains(&number) { Ok(number) } else { Err(bad()) };
+    }
+    let full = name.to_ascii_uppercase();
+    let full = if full.starts_with("SIG") { full } else { format!("SIG{full}") };
+    nix::sys::signal::Signal::from_str(&full).map(|s| s as i32).map_err(|_| bad())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config { cmd: Some(vec!["true".into()]), ..Config::default() }
+    }
+
+    fn refused(config: &Config, host: &HostConfig) -> String {
+        check(config, host, &Settings::system()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_sandlot_never_does_is_refused_with_the_reason() {
+        let c = config();
+        for (host, word) in [
+            (HostConfig { privileged: true, ..HostConfig::default() }, "--privileged"),
+            (HostConfig { pid_mode: "host".into(), ..HostConfig::default() }, "--pid=host"),
+            (HostConfig { ipc_mode: "host".into(), ..HostConfig::default() }, "--ipc=host"),
+            (HostConfig { userns_mode: "host".into(), ..HostConfig::default() }, "--userns=host"),
+            (HostConfig { network_mode: "host".into(), ..HostConfig::default() }, "--network host"),
+            (HostConfig { devices: vec![serde_json::json!({})], ..HostConfig::default() }, "--device"),
+            (HostConfig { binds: vec!["/etc:/x".into()], ..HostConfig::default() }, "/etc is refused"),
+            (
+                HostConfig { security_opt: vec!["seccomp=unconfined".into()], ..HostConfig::default() },
+                "seccomp=unconfined",
+            ),
+        ] {
+            let words = refused(&c, &host);
+            assert!(words.contains(word), "{words}");
+        }
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        let c = config();
+        let host = HostConfig::default;
+        let limit = |name: &str, soft, hard| Ulimit { name: name.into(), soft, hard };
+        for (host, word) in [
+            (HostConfig { ulimits: vec![limit("files", 1, 1)], ..host() }, "--ulimit files"),
+            (HostConfig { ulimits: vec![limit("nofile", 2, 1)], ..host() }, "above the hard"),
+            (HostConfig { cap_add: vec!["FLY".into()], ..host() }, "FLY"),
+            (HostConfig { tmpfs: [("/x/../y".to_owned(), String::new())].into(), ..host() }, "/x/../y"),
+            (HostConfig { tmpfs: [("/x".to_owned(), "evil=1".into())].into(), ..host() }, "evil"),
+            (HostConfig { binds: vec!["a:b:c:d".into()], ..host() }, "a:b:c:d"),
+            (HostConfig { binds: vec!["../x:/y".into()], ..host() }, "../x"),
+            (HostConfig { binds: vec!["v:/y".into(), "w:/y".into()], ..host() }, "duplicate mount point: /y"),
+            (HostConfig { storage_opt: [("size".to_owned(), "big".into())].into(), ..host() }, "size=big"),
+            (HostConfig { storage_opt: [("size".to_owned(), "1k".into())].into(), ..host() }, "at least 8m"),
+            (HostConfig { shm_size: -1, ..host() }, "--shm-size"),
+            (
+                HostConfig { annotations: [("sandlot.profile".to_owned(), "root".into())].into(), ..host() },
+                "profile root",
+            ),
+        ] {
+            let words = refused(&c, &host);
+            assert!(words.contains(word), "{words}");
+        }
+        assert!(refused(&Config::default(), &host()).contains("no command specified"));
+        assert!(refused(&Config { hostname: "a b".into(), ..config() }, &host()).contains("host name"));
+        assert!(
+            refused(&Config { working_dir: "rel".into(), ..config() }, &host()).contains("absolute path")
+        );
+        assert!(
+            refused(&Config { stop_signal: Some("SIGNOPE".into()), ..config() }, &host()).contains("SIGNOPE")
+        );
+    }
+
+    #[test]
+    fn mounts_are_ordered_by_depth_and_volumes_of_the_image_yield() {
+        let config = Config { volumes: [("/data".to_owned(), serde_json::Value::Null)].into(), ..config() };
+        let host =
+            HostConfig { binds: vec!["v:/data/in/".into(), "w:/data:ro".into()], ..HostConfig::default() };
+        let mounts = check(&config, &host, &Settings::system()).unwrap().mounts;
+        assert_eq!(mounts.iter().map(|m| m.target.as_str()).collect::<Vec<_>>(), ["/data", "/data/in"]);
+        assert_eq!(
+            mounts[0],
+            Mount { source: Source::Volume("w".into()), target: "/data".into(), readonly: true }
+        );
+    }
+
+    #[test]
+    fn sizes_and_signals() {
+        assert_eq!(
+            (bytes("10m"), bytes("1GiB"), bytes("7"), bytes("x")),
+            (Some(10 << 20), Some(1 << 30), Some(7), None)
+        );
+        assert_eq!((signal("TERM").unwrap(), signal("sigkill").unwrap(), signal("10").unwrap()), (15, 9, 10));
+    }
+}
