@@ -8,9 +8,10 @@ use super::record::{Record, State};
 use super::validate::{self, Checked, Source};
 use crate::container::cgroup::{DeviceRate, Limits, Machine, Wanted};
 use crate::container::rootfs::{self, Files};
-use crate::container::seccomp;
 use crate::container::spec::{self, IdRange, Init, MountSource, Network, Process, Profile, Stdio};
+use crate::container::{network, seccomp};
 use crate::spawner::client::{INIT, StartFds};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -64,7 +65,11 @@ impl Engine {
         let cgroups = self.make_group(container, record, &checked)?;
         let description = describe(record, &checked, range, mounts)?;
         let fds = StartFds { root, volatile, cgroups, mounts: sent };
-        let started = self.spawner.start(&description, fds).await?;
+        let mut started = self.spawner.start(&description, fds).await?;
+        if checked.internet {
+            self.connect(container, started.pid)?;
+            started = self.spawner.proceed(&container.id).await?;
+        }
         self.read_output(container, started.stdio).await?;
         let since = jiff::Timestamp::now();
         container.change(|record| record.state = State::Running { pid: started.pid, since })?;
@@ -94,6 +99,29 @@ impl Engine {
             engine.disks.refill().map_err(|e| tracing::warn!("no disk is ready: {e}"))
         });
         Ok((disk.upper(), disk.work()))
+    }
+
+    /// Gives a container that waits for it a way to the internet.
+    fn connect(&self, container: &Container, pid: i32) -> Result<(), Error> {
+        let wanted =
+            network::internet::Settings { pool: self.settings.internet_pool, resolvers: resolvers() };
+        let failed = |e: network::internet::Error| Error::Conflict(format!("the network internet: {e}"));
+        let mut internet = self.internet.lock().unwrap_or_else(PoisonError::into_inner);
+        let internet = match &mut *internet {
+            Some(internet) => internet,
+            none => none.insert(network::internet::Internet::start(&wanted).map_err(failed)?),
+        };
+        let netns = network::namespace(pid).map_err(|e| Error::Conflict(e.to_string()))?;
+        internet.connect(container.slot.number(), netns.as_fd()).map(drop).map_err(failed)
+    }
+
+    /// Takes a container's way to the internet back; its namespace has taken the inner end along.
+    fn disconnect(&self, container: &Container) {
+        if let Some(internet) = &*self.internet.lock().unwrap_or_else(PoisonError::into_inner)
+            && let Err(e) = internet.disconnect(container.slot.number())
+        {
+            tracing::debug!("disconnecting: {e}");
+        }
     }
 
     fn make_group(
@@ -155,6 +183,7 @@ impl Engine {
         let _busy = container.busy.lock().await;
         let oom = container.with_group(|g| g.oom_killed().unwrap_or(0) > 0).unwrap_or(false);
         self.release_group(&container);
+        self.disconnect(&container);
         self.drain(&container).await;
         self.spawner.forget(&container.id, INIT).await.unwrap_or_default();
         self.forget_processes(&container.id).await;
@@ -226,6 +255,11 @@ fn files(record: &Record) -> Files {
     }
     hosts.push_str(&format!("127.0.1.1\t{host}\n"));
     let mut resolv_conf = String::new();
+    if record.host.dns.is_empty() && matches!(record.host.network_mode.as_str(), "internet" | "bridge") {
+        for server in resolvers() {
+            resolv_conf.push_str(&format!("nameserver {server}\n"));
+        }
+    }
     for server in &record.host.dns {
         resolv_conf.push_str(&format!("nameserver {server}\n"));
     }
@@ -236,6 +270,13 @@ fn files(record: &Record) -> Files {
         resolv_conf.push_str(&format!("options {}\n", record.host.dns_options.join(" ")));
     }
     Files { hostname: format!("{host}\n"), hosts, resolv_conf }
+}
+
+/// The host's name servers; one on the host's loopback cannot be reached from a container, so it is left out.
+fn resolvers() -> Vec<Ipv4Addr> {
+    let text = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let servers = text.lines().filter_map(|l| l.strip_prefix("nameserver")?.trim().parse::<Ipv4Addr>().ok());
+    servers.filter(|s| !s.is_loopback()).collect()
 }
 
 fn describe(
@@ -259,7 +300,7 @@ fn describe(
         domainname: config.domainname.clone(),
         init: checked.init,
         profile: checked.profile,
-        network: Network::None,
+        network: if checked.internet { Network::Routed } else { Network::None },
         readonly: host.readonly_rootfs,
         shm_size: u64::try_from(if host.shm_size == 0 { SHM } else { host.shm_size }).unwrap_or(0),
         mounts,

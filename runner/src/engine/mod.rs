@@ -29,6 +29,7 @@ pub use settings::Settings;
 
 use crate::container::cgroup::Hierarchy;
 use crate::container::disk::{self, Disks};
+use crate::container::network::internet::Internet;
 use crate::container::spec::IdRange;
 use crate::image::Store;
 use crate::spawner::client::{Client, Event};
@@ -62,6 +63,7 @@ pub struct Shared {
     pub(super) groups: Hierarchy,
     pub(super) parent: String,
     pub(super) slots: Slots,
+    pub(super) internet: Mutex<Option<Internet>>,
     pub(super) disks: Disks,
     pub(super) execs: Execs,
     pub(super) ends: broadcast::Sender<Event>,
@@ -105,6 +107,7 @@ impl Engine {
         let engine = Self(Arc::new(Shared {
             parent: groups.parent(&settings.cgroup_parent),
             disks,
+            internet: Mutex::default(),
             slots: Slots::new(settings.first_id, settings.slots),
             events: Events::default(),
             execs: Execs::default(),

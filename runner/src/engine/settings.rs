@@ -1,5 +1,6 @@
 //! Where an engine keeps things, and what it may hand out.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// An engine's settings, checked by whoever builds them (the command line).
@@ -27,6 +28,8 @@ pub struct Settings {
     pub disks_ready: usize,
     /// How much of the free space may be promised to disks; 100: all of it.
     pub overcommit_percent: u64,
+    /// The /16 that containers with a way to the internet get their addresses from.
+    pub internet_pool: Ipv4Addr,
     /// Directories below which bind mounts are allowed.
     pub bind_roots: Vec<PathBuf>,
     /// Registries that may be reached by plain HTTP, beside loopback.
@@ -50,6 +53,7 @@ impl Settings {
             disk: 512 << 20,
             disks_ready: 2,
             overcommit_percent: 400,
+            internet_pool: Ipv4Addr::new(10, 87, 0, 0),
             bind_roots: Vec::new(),
             insecure_registries: Vec::new(),
         }
