@@ -3,7 +3,7 @@
 //! Runs while the process has one thread. Knows no server.
 
 use crate::config::Account;
-use nix::unistd::{Gid, Uid, User, chown, getresgid, getresuid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, chown, getresgid, getresuid, setgroups, setresgid, setresuid};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -16,6 +16,9 @@ const USUAL: &str = "sandlot";
 
 /// Nobody, where there is no account.
 const NOBODY: u32 = 65534;
+
+/// The system's list of users, passwd(5).
+const PASSWD: &str = "/etc/passwd";
 
 /// How long an engine may take to listen.
 const ENGINE: Duration = Duration::from_secs(15);
@@ -57,17 +60,22 @@ pub fn is_root() -> bool {
 /// # Errors
 /// [`Error::NoUser`].
 pub fn resolve(account: &Account) -> Result<(Uid, Gid), Error> {
-    let look = |name: &str| User::from_name(name).map_err(system(format!("cannot look up the user {name}")));
     match account {
         Account::Numbers { uid, gid } => Ok((Uid::from_raw(*uid), Gid::from_raw(*gid))),
-        Account::Named(name) => {
-            look(name)?.map(|user| (user.uid, user.gid)).ok_or_else(|| Error::NoUser(name.clone()))
-        }
-        Account::Usual => {
-            Ok(look(USUAL)?
-                .map_or((Uid::from_raw(NOBODY), Gid::from_raw(NOBODY)), |user| (user.uid, user.gid)))
-        }
+        Account::Named(name) => look(name)?.ok_or_else(|| Error::NoUser(name.clone())),
+        Account::Usual => Ok(look(USUAL)?.unwrap_or((Uid::from_raw(NOBODY), Gid::from_raw(NOBODY)))),
     }
+}
+
+/// A user in the system's own list. The C library's look-up is not used: a static program would load shared parts of
+/// another version.
+fn look(name: &str) -> Result<Option<(Uid, Gid)>, Error> {
+    let list = std::fs::read_to_string(PASSWD).map_err(system(format!("cannot read {PASSWD}")))?;
+    Ok(list.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let (uid, gid) = (fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?);
+        (fields.first() == Some(&name)).then(|| (Uid::from_raw(uid), Gid::from_raw(gid)))
+    }))
 }
 
 /// Makes the server's folder in the state folder, its owner's alone; what is in it becomes theirs too.

@@ -1,7 +1,8 @@
 //! How a session is brought up, and how it is taken down.
 
 use super::engine::{self, Spec};
-use super::service::{Error, Sessions, now, seconds};
+use super::error::Error;
+use super::service::{Sessions, now, seconds};
 use super::state::{End, Reason, State};
 use super::table::Session;
 use crate::terminal::protocol::{NoticeLevel, ServerMessage};

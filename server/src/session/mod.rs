@@ -4,6 +4,7 @@
 
 pub mod docker;
 pub mod engine;
+mod error;
 mod handover;
 mod life;
 pub mod policy;
@@ -15,5 +16,6 @@ pub mod table;
 mod terminals;
 mod writer;
 
+pub use error::Error;
 pub(crate) use service::rfc3339;
-pub use service::{Counts, Error, Request, Sessions, View};
+pub use service::{Counts, Request, Sessions, View};

@@ -5,7 +5,8 @@
 //! removed, a session without a living container has ended.
 
 use super::engine::{self, Found, Running};
-use super::service::{Error, Readiness, Sessions};
+use super::error::Error;
+use super::service::{Readiness, Sessions};
 use super::state::{Reason, State};
 use super::table::Slot;
 use crate::terminal;

@@ -2,13 +2,13 @@
 //!
 //! How a session is brought up and taken down is in [`super::life`].
 
-use super::engine::{self, Engine, Profile, Usage};
+use super::engine::{Engine, Profile, Usage};
+use super::error::Error;
 use super::policy::{Caller, Image, Policy};
 use super::state::{Reason, State};
-use super::table::{Refusal, Session, Table};
+use super::table::{Session, Table};
 use super::writer::Writer;
-use crate::store::{self, SessionRow, Store};
-use crate::terminal;
+use crate::store::{SessionRow, Store};
 use crate::terminal::protocol::ServerMessage;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,50 +16,6 @@ use tokio::sync::watch;
 
 /// Bytes of randomness in a session's id.
 const ID_BYTES: usize = 12;
-
-/// Why something asked of sessions was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is no such session, or it is another's: the caller cannot tell.
-    #[error("there is no such session")]
-    NoSession,
-    /// There is no such terminal.
-    #[error("this session has no such terminal")]
-    NoTerminal,
-    /// The image is not in the catalogue.
-    #[error("there is no image {0:?} in the catalogue: choose one that is listed")]
-    NoImage(String),
-    /// The catalogue is empty and no image was named.
-    #[error("the catalogue is empty: add [[images]] to the configuration")]
-    NoImages,
-    /// Only the administrator may ask for the wider profile of an image.
-    #[error("the image {0:?} has no nested sessions: choose one that has")]
-    NotNested(String),
-    /// Not admitted.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// It is not up.
-    #[error("the session is {0}, so this cannot be done now")]
-    NotUp(&'static str),
-    /// As many terminals as are allowed.
-    #[error("this session has {0} terminals, and no more are allowed: close one first")]
-    TooManyTerminals(usize),
-    /// No extension is left.
-    #[error("this session was extended {0} times, and no more is allowed")]
-    NoExtension(u32),
-    /// The engine did not.
-    #[error(transparent)]
-    Engine(#[from] engine::Error),
-    /// The database did not.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The terminal cannot be used.
-    #[error(transparent)]
-    Terminal(#[from] terminal::Error),
-    /// No randomness.
-    #[error("the system gives no random numbers: {0}")]
-    Random(#[from] getrandom::Error),
-}
 
 /// A session that is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! A session's terminals: opened, attached to, closed, and their end awaited.
 
 use super::engine::{self, Handed};
+use super::error::Error;
 use super::policy::Caller;
-use super::service::{Error, Sessions};
+use super::service::Sessions;
 use super::table::Slot;
 use crate::terminal::protocol::TerminalMode;
 use crate::terminal::{Phase, Terminal, Viewer};

@@ -1,5 +1,7 @@
 //! A browser as the server sees it: requests with a cookie, WebSockets with an origin.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode};
@@ -12,36 +14,43 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-pub struct Browser {
+pub(crate) struct Browser {
     address: SocketAddr,
-    pub cookie: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
-pub struct Answer {
-    pub status: StatusCode,
-    pub kind: String,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) kind: String,
+    pub(crate) body: Value,
 }
 
 impl Browser {
-    pub fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, cookie: None }
     }
 
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub async fn call(&mut self, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) async fn call(&mut self, method: &str, path: &str, body: &str) -> Answer {
         let origin = self.origin();
         self.call_from(method, path, body, &[("origin", &origin)]).await
     }
 
-    pub async fn call_from(&mut self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn call_from(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         let mut request = Request::builder().method(method).uri(path);
         if !headers.iter().any(|(name, _)| *name == "host") {
@@ -56,7 +65,8 @@ impl Browser {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = sender.send_request(request.body(Full::from(body.to_owned())).unwrap()).await.unwrap();
+        let response =
+            sender.send_request(request.body(Full::<Bytes>::from(body.to_owned())).unwrap()).await.unwrap();
         if let Some(cookie) = response.headers().get("set-cookie") {
             let cookie = cookie.to_str().unwrap();
             assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
@@ -71,18 +81,18 @@ impl Browser {
     }
 
     /// A running session; its id and that of its terminal.
-    pub async fn session(&mut self) -> (String, String) {
+    pub(crate) async fn session(&mut self) -> (String, String) {
         let answer = self.call("POST", "/api/v1/sessions", "{\"image\":\"shell\"}").await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
         let id = answer.body["id"].as_str().unwrap().to_owned();
         (id, answer.body["terminals"][0]["id"].as_str().unwrap().to_owned())
     }
 
-    pub async fn attach(&self, id: &str, terminal: &str, query: &str) -> Result<Socket, Error> {
+    pub(crate) async fn attach(&self, id: &str, terminal: &str, query: &str) -> Result<Socket, Error> {
         self.attach_from(id, terminal, query, Some(&self.origin())).await
     }
 
-    pub async fn attach_from(
+    pub(crate) async fn attach_from(
         &self,
         id: &str,
         terminal: &str,
@@ -101,13 +111,13 @@ impl Browser {
     }
 }
 
-pub async fn next(socket: &mut Socket) -> Message {
+pub(crate) async fn next(socket: &mut Socket) -> Message {
     let next = tokio::time::timeout(Duration::from_secs(10), socket.next());
     next.await.expect("nothing came for 10 s").expect("the connection ended").expect("the connection broke")
 }
 
 /// Reads until the terminal has shown `wanted`; all that it showed.
-pub async fn until(socket: &mut Socket, wanted: &str) -> String {
+pub(crate) async fn until(socket: &mut Socket, wanted: &str) -> String {
     let mut shown = String::new();
     while !shown.contains(wanted) {
         if let Message::Binary(bytes) = next(socket).await {
@@ -120,7 +130,7 @@ pub async fn until(socket: &mut Socket, wanted: &str) -> String {
 }
 
 /// The code with which the server closes.
-pub async fn close_code(socket: &mut Socket) -> u16 {
+pub(crate) async fn close_code(socket: &mut Socket) -> u16 {
     loop {
         if let Message::Close(frame) = next(socket).await {
             return frame.expect("no code").code.into();

@@ -1,9 +1,12 @@
 //! A server with an engine of ordinary shells on ordinary ptys: an implementation like any other, handed in.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use futures_util::FutureExt;
 use sandlot_server::config::{Patience, Web};
 use sandlot_server::server::Server;
-use sandlot_server::session::engine::{Engine, Error, Found, Handed, Limits, Profile, Reply, Running, Spec, Usage};
+use sandlot_server::session::engine::{
+    Engine, Error, Found, Handed, Limits, Profile, Reply, Running, Spec, Usage,
+};
 use sandlot_server::session::policy::{Image, Policy};
 use sandlot_wire::ring::Ring;
 use sandlot_wire::{OpenTerminal, Terminal};
@@ -24,24 +27,24 @@ struct Shell {
 }
 
 /// A container that is none: its shells run on the host.
-struct Box0 {
+struct Container {
     found: Found,
     shells: BTreeMap<String, Shell>,
 }
 
 /// See the module.
-pub struct Shells {
+pub(crate) struct Shells {
     dir: tempfile::TempDir,
-    boxes: Mutex<BTreeMap<String, Box0>>,
+    boxes: Mutex<BTreeMap<String, Container>>,
     next: Mutex<u32>,
 }
 
 impl Shells {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { dir: tempfile::tempdir().unwrap(), boxes: Mutex::default(), next: Mutex::default() })
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.boxes.lock().unwrap().len()
     }
 
@@ -51,7 +54,11 @@ impl Shells {
         *next
     }
 
-    fn with<T>(&self, container: &str, act: impl FnOnce(&mut Box0) -> Result<T, Error>) -> Result<T, Error> {
+    fn with<T>(
+        &self,
+        container: &str,
+        act: impl FnOnce(&mut Container) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut boxes = self.boxes.lock().unwrap();
         act(boxes.get_mut(container).ok_or_else(|| Error::NotFound(format!("no container {container}")))?)
     }
@@ -105,7 +112,7 @@ impl Engine for Shells {
             node: spec.node.clone(),
             running: Running::Created,
         };
-        self.boxes.lock().unwrap().insert(container.clone(), Box0 { found, shells: BTreeMap::new() });
+        self.boxes.lock().unwrap().insert(container.clone(), Container { found, shells: BTreeMap::new() });
         done(Ok(container))
     }
 
@@ -152,7 +159,9 @@ impl Engine for Shells {
     fn take_terminal<'a>(&'a self, container: &'a str, terminal: &'a str) -> Reply<'a, Handed> {
         done(self.with(container, |found| {
             let shell = found.shells.get(terminal);
-            shell.map(|shell| Self::hand(terminal, shell)).ok_or_else(|| Error::NotFound("no terminal".to_owned()))
+            shell
+                .map(|shell| Self::hand(terminal, shell))
+                .ok_or_else(|| Error::NotFound("no terminal".to_owned()))
         }))
     }
 
@@ -179,7 +188,8 @@ impl Engine for Shells {
 
     fn wait_terminal<'a>(&'a self, container: &'a str, terminal: &'a str) -> Reply<'a, i32> {
         done(self.with(container, |found| {
-            let shell = found.shells.get_mut(terminal).ok_or_else(|| Error::NotFound("no terminal".to_owned()))?;
+            let shell =
+                found.shells.get_mut(terminal).ok_or_else(|| Error::NotFound("no terminal".to_owned()))?;
             Ok(shell.child.wait().unwrap().code().unwrap_or(137))
         }))
     }
@@ -190,17 +200,17 @@ impl Engine for Shells {
 }
 
 /// A server that listens.
-pub struct Running0 {
-    pub address: SocketAddr,
-    pub engine: Arc<Shells>,
-    pub state: Arc<tempfile::TempDir>,
+pub(crate) struct Serving {
+    pub(crate) address: SocketAddr,
+    pub(crate) engine: Arc<Shells>,
+    pub(crate) state: Arc<tempfile::TempDir>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
-pub const TOKEN: &str = "an-administrator-of-tests";
+pub(crate) const TOKEN: &str = "an-administrator-of-tests";
 
-pub fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     let image = |name: &str, profile| Image {
         name: name.to_owned(),
         title: "A shell".to_owned(),
@@ -221,11 +231,15 @@ pub fn policy() -> Policy {
     }
 }
 
-pub async fn start(policy: Policy) -> Running0 {
+pub(crate) async fn start(policy: Policy) -> Serving {
     start_with(policy, Shells::new(), Arc::new(tempfile::tempdir().unwrap())).await
 }
 
-pub async fn start_with(policy: Policy, engine: Arc<Shells>, state: Arc<tempfile::TempDir>) -> Running0 {
+pub(crate) async fn start_with(
+    policy: Policy,
+    engine: Arc<Shells>,
+    state: Arc<tempfile::TempDir>,
+) -> Serving {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let patience = Patience {
@@ -234,17 +248,16 @@ pub async fn start_with(policy: Policy, engine: Arc<Shells>, state: Arc<tempfile
         write: Duration::from_secs(2),
         ping: Duration::from_secs(1),
     };
-    let web =
-        Web { listen: address, public_url: None, allowed_origins: vec![], hosts: vec![], patience };
+    let web = Web { listen: address, public_url: None, allowed_origins: vec![], hosts: vec![], patience };
     let server =
         Server::new(state.path(), engine.clone(), policy, web, Some(TOKEN.to_owned())).await.unwrap();
     let stop = server.stop();
     let task = tokio::spawn(server.listen(listener));
-    Running0 { address, engine, state, stop, task }
+    Serving { address, engine, state, stop, task }
 }
 
-impl Running0 {
-    pub async fn shut_down(self) -> (Arc<Shells>, Arc<tempfile::TempDir>) {
+impl Serving {
+    pub(crate) async fn shut_down(self) -> (Arc<Shells>, Arc<tempfile::TempDir>) {
         self.stop.cancel();
         tokio::time::timeout(Duration::from_secs(10), self.task).await.expect("did not end").unwrap();
         (self.engine, self.state)
