@@ -317,3 +317,23 @@ async fn pages_and_figures_are_served() {
     let me = visitor.call("GET", "/api/v1/me", "").await.body;
     assert_eq!((&me["role"], &me["sessions"]), (&json!("visitor"), &json!(1)));
 }
+
+#[tokio::test]
+async fn a_viewer_that_never_reads_is_disconnected() {
+    let server = start(policy()).await;
+    let mut visitor = Browser::new(server.address);
+    let (id, terminal) = visitor.session().await;
+    let mut socket = visitor.attach(&id, &terminal, "").await.unwrap();
+    socket.send(Message::binary("yes\r".as_bytes().to_vec())).await.unwrap();
+    // Longer than two pings: what is tested is that time passes without a sign of life.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let drained = async {
+        let mut got = 0;
+        while let Some(Ok(message)) = futures_util::StreamExt::next(&mut socket).await {
+            got += message.len();
+        }
+        got
+    };
+    let got = tokio::time::timeout(Duration::from_secs(10), drained).await.expect("still connected");
+    assert!(got < 2 << 20, "{got} bytes were sent to who acknowledged nothing");
+}
