@@ -42,8 +42,8 @@ fn run(config: Config) -> anyhow::Result<()> {
     let listen = config.web.listen;
     let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let folder = if privileges::is_root() {
-        privileges::ensure_engine(&config.engine, &config.state)?;
         let account = privileges::resolve(&config.account)?;
+        privileges::ensure_engine(&config.engine, &config.state, account.0)?;
         let folder = privileges::prepare(&config.state, Some(account))?;
         privileges::drop_to(account)?;
         tracing::info!(uid = account.0.as_raw(), gid = account.1.as_raw(), "root was given up");

@@ -116,11 +116,11 @@ fn open_way(state: &Path, gid: Gid) -> Result<(), Error> {
     Ok(())
 }
 
-/// Starts the container engine if none listens; it outlives this process.
+/// Starts the container engine if none listens; it outlives this process, and serves its narrow socket to `uid`.
 ///
 /// # Errors
 /// [`Error::System`], [`Error::NoEngine`].
-pub fn ensure_engine(socket: &Path, state: &Path) -> Result<(), Error> {
+pub fn ensure_engine(socket: &Path, state: &Path, uid: Uid) -> Result<(), Error> {
     if UnixStream::connect(socket).is_ok() {
         return Ok(());
     }
@@ -135,6 +135,7 @@ pub fn ensure_engine(socket: &Path, state: &Path) -> Result<(), Error> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .process_group(0);
+    command.env("SANDLOT_SERVER_UID", uid.to_string());
     let mut child = command.spawn().map_err(system(what))?;
     let began = Instant::now();
     while began.elapsed() < ENGINE {
