@@ -22,6 +22,7 @@ mod volumes;
 
 pub use error::Error;
 
+use crate::engine::settings::OnStop;
 use crate::engine::{Engine, Settings};
 use hyper_util::rt::TokioIo;
 use policy::Policy;
@@ -66,12 +67,16 @@ pub async fn run(settings: Settings, mut stop: watch::Receiver<bool>) -> Result<
     let uid = settings.server.as_ref().map_or(0, |(_, uid)| *uid);
     let engine = Engine::open(settings).await?;
     let all = serve(main, engine.clone(), Policy::Everything);
+    let ending = engine.clone();
     match narrow {
         Some(narrow) => {
             let narrow = serve(narrow, engine, Policy::Sessions { uid });
             tokio::select! { () = all => {}, () = narrow => {}, _ = stop.wait_for(|s| *s) => {} }
         }
         None => tokio::select! { () = all => {}, _ = stop.wait_for(|s| *s) => {} },
+    }
+    if ending.settings.on_stop == OnStop::End {
+        ending.end().await;
     }
     Ok(())
 }

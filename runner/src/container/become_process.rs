@@ -98,6 +98,9 @@ fn prepare(spec: &Process, streams: Streams, workdir: Workdir) -> Result<(User, 
     let sets = CapabilitySets { effective: set, permitted: set, inheritable: CapabilitySet::empty() };
     rustix::thread::set_capabilities(None, sets).map_err(at("setting capabilities"))?;
     enter_directory(&spec.cwd)?;
+    // The spawner's death ends what nobody would look after. Changing ids would have taken this back.
+    let parent = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    parent.map_err(at("tying to the parent"))?;
     rustix::thread::set_no_new_privs(true).map_err(at("setting no_new_privs"))?;
     sys::cloexec_from(3).map_err(at("closing descriptors"))?;
     for program in &spec.seccomp {

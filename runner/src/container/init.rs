@@ -29,6 +29,7 @@ pub fn supervise(alone: Alone, first: Option<&mut dyn FnMut()>) -> ! {
 }
 
 fn start(alone: Alone, first: Option<&mut dyn FnMut()>) -> io::Result<(SignalFd, Charge)> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let all = SigSet::all();
     all.thread_block()?;
     rustix::thread::set_name(c"init")?;

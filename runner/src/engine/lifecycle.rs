@@ -247,6 +247,23 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends every running container, and removes those that nobody would start again: sessions, and `--rm` ones.
+    pub async fn end(&self) {
+        let end = |container: Arc<Container>| async move {
+            let record = container.record();
+            let done = if record.session().is_some() || record.host.auto_remove {
+                self.remove(&container.id, Force::Yes).await
+            } else {
+                self.stop(&container.id, None).await
+            };
+            if let Err(e) = done {
+                tracing::debug!("ending: {e}");
+            }
+            container.wait_until_dead().await;
+        };
+        futures_util::future::join_all(self.containers().into_iter().map(end)).await;
+    }
+
     /// Removes every container that does not run and that `chosen` names: their ids.
     pub async fn prune(&self, chosen: impl Fn(&Record) -> bool) -> Vec<String> {
         let mut gone = Vec::new();

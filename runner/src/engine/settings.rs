@@ -30,10 +30,22 @@ pub struct Settings {
     pub overcommit_percent: u64,
     /// The /16 that containers with a way to the internet get their addresses from.
     pub internet_pool: Ipv4Addr,
+    /// What becomes of running containers when the engine is told to stop.
+    pub on_stop: OnStop,
     /// Directories below which bind mounts are allowed.
     pub bind_roots: Vec<PathBuf>,
     /// Registries that may be reached by plain HTTP, beside loopback.
     pub insecure_registries: Vec<String>,
+}
+
+/// What becomes of running containers when an engine is told to stop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnStop {
+    /// They go on; a later engine takes them up.
+    #[default]
+    Keep,
+    /// They are ended, and sessions removed.
+    End,
 }
 
 impl Settings {
@@ -54,6 +66,7 @@ impl Settings {
             disks_ready: 2,
             overcommit_percent: 400,
             internet_pool: Ipv4Addr::new(10, 87, 0, 0),
+            on_stop: OnStop::Keep,
             bind_roots: Vec::new(),
             insecure_registries: Vec::new(),
         }

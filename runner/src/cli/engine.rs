@@ -1,0 +1,129 @@
+//! `sandlot engine`: the process that controls all containers.
+
+use crate::engine::Settings;
+use crate::engine::settings::OnStop;
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Run the container engine: serve the Docker Engine API on a unix socket.
+#[derive(Debug, Parser)]
+#[command(name = "sandlot engine", version)]
+pub struct Arguments {
+    /// Where images, containers and volumes are kept
+    #[arg(long, env = "SANDLOT_STATE", default_value = "/var/lib/sandlot", value_name = "DIR")]
+    state: PathBuf,
+    /// Where sockets and terminals' rings are kept
+    #[arg(long, env = "SANDLOT_RUN", default_value = "/run/sandlot", value_name = "DIR")]
+    run: PathBuf,
+    /// Where root is served [default: RUN/engine.sock]
+    #[arg(long, env = "SANDLOT_SOCKET", value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Where the web server is served, sessions only [default: RUN/server.sock]
+    #[arg(long, env = "SANDLOT_SERVER_SOCKET", value_name = "PATH")]
+    server_socket: Option<PathBuf>,
+    /// Who the web server runs as: a name or a uid [default: sandlot, else nobody]
+    #[arg(long, env = "SANDLOT_SERVER_USER", value_name = "USER")]
+    server_user: Option<String>,
+    /// Where the spawner listens; one is started if none does [default: RUN/spawner.sock]
+    #[arg(long, env = "SANDLOT_SPAWNER", value_name = "PATH")]
+    spawner: Option<PathBuf>,
+    /// The control group below which containers have theirs
+    #[arg(long, env = "SANDLOT_CGROUP_PARENT", default_value = "sandlot", value_name = "NAME")]
+    cgroup_parent: String,
+    /// The first host uid (and gid) that containers are mapped to
+    #[arg(long, env = "SANDLOT_FIRST_ID", default_value_t = 1 << 24, value_name = "ID")]
+    first_id: u32,
+    /// How many containers there may be, 65,536 ids each
+    #[arg(long, env = "SANDLOT_SLOTS", default_value_t = 8192, value_name = "N")]
+    slots: u32,
+    /// A directory below which bind mounts are allowed; may be repeated
+    #[arg(long = "bind-root", env = "SANDLOT_BIND_ROOTS", value_delimiter = ':', value_name = "DIR")]
+    bind_roots: Vec<PathBuf>,
+    /// A registry that may be reached by plain HTTP; may be repeated
+    #[arg(
+        long = "insecure-registry",
+        env = "SANDLOT_INSECURE_REGISTRIES",
+        value_delimiter = ',',
+        value_name = "HOST"
+    )]
+    insecure_registries: Vec<String>,
+    /// What becomes of running containers when the engine is told to stop
+    #[arg(long, env = "SANDLOT_ON_STOP", value_enum, default_value_t = OnStop::Keep)]
+    on_stop: OnStop,
+}
+
+impl Arguments {
+    /// The settings that were asked for.
+    ///
+    /// # Errors
+    /// What cannot be: a user that is not there, a relative path.
+    pub fn settings(self) -> Result<Settings, String> {
+        let server_uid = uid(self.server_user.as_deref())?;
+        if let Some(relative) = self.bind_roots.iter().find(|p| p.is_relative()) {
+            return Err(format!("--bind-root {}: an absolute path is needed", relative.display()));
+        }
+        let or_below = |path: Option<PathBuf>, name| path.unwrap_or_else(|| self.run.join(name));
+        Ok(Settings {
+            socket: or_below(self.socket, "engine.sock"),
+            server: Some((or_below(self.server_socket, "server.sock"), server_uid)),
+            spawner: or_below(self.spawner, "spawner.sock"),
+            state: self.state,
+            cgroup_parent: self.cgroup_parent,
+            first_id: self.first_id,
+            slots: self.slots,
+            bind_roots: self.bind_roots,
+            insecure_registries: self.insecure_registries,
+            on_stop: self.on_stop,
+            run: self.run,
+            ..Settings::system()
+        })
+    }
+}
+
+/// The uid of a user by name or number; without one, that of `sandlot`, else that of nobody.
+fn uid(user: Option<&str>) -> Result<u32, String> {
+    const NOBODY: u32 = 65_534;
+    let known = |name: &str| {
+        let passwd = crate::container::user::read("/etc/passwd");
+        crate::container::user::find(name, &[], &passwd, "").map(|u| u.uid)
+    };
+    match user {
+        Some(user) => known(user).map_err(|e| format!("--server-user: {e}")),
+        None => Ok(known("sandlot").unwrap_or(NOBODY)),
+    }
+}
+
+/// Runs an engine until it is told to stop.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("SANDLOT_LOG").unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match arguments.settings().map_err(anyhow::Error::msg).and_then(serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("sandlot: engine: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(settings: Settings) -> anyhow::Result<()> {
+    // Before the first thread is made.
+    crate::spawner::ensure(&settings.spawner)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut int = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+        tokio::spawn(async move {
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            stop.send_replace(true);
+        });
+        Ok(crate::api::run(settings, stopped).await?)
+    })
+}
