@@ -135,7 +135,7 @@ pub fn ensure_engine(socket: &Path, state: &Path, uid: Uid) -> Result<(), Error>
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .process_group(0);
-    command.env("SANDLOT_SERVER_UID", uid.to_string());
+    command.env("SANDLOT_SERVER_USER", uid.to_string());
     let mut child = command.spawn().map_err(system(what))?;
     let began = Instant::now();
     while began.elapsed() < ENGINE {
