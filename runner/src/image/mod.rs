@@ -3,6 +3,16 @@
 //! For now a store holds one image, a shell made of the host's static busybox; the content store and the registry
 //! client take its place.
 
+mod digest;
+mod platform;
+mod progress;
+mod reference;
+
+pub use digest::{Digest, ParseDigestError};
+pub use platform::{ParsePlatformError, Platform};
+pub use progress::{Event, Progress, Step};
+pub use reference::{ParseReferenceError, Reference};
+
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
