@@ -59,9 +59,14 @@ impl Sandbox {
     /// When one does not come up; the message carries its log.
     pub async fn whole(catalogue: &[&str]) -> Result<Self> {
         let mut sandbox = Self::engine().await?;
-        sandbox.catalogue = catalogue.iter().map(|name| (*name).to_owned()).collect();
+        sandbox.catalogue(catalogue);
         sandbox.start(Part::Server).await?;
         Ok(sandbox)
+    }
+
+    /// The images that visitors may choose once the web server is started (again).
+    pub fn catalogue(&mut self, names: &[&str]) {
+        self.catalogue = names.iter().map(|name| (*name).to_owned()).collect();
     }
 
     /// Where the web server listens.

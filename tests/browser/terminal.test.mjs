@@ -1,0 +1,110 @@
+// The page in a real Chromium: type, see, reload, reconnect, resize, second tab, phone. Every test has its own visitor.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { live, open, shows, start, type } from './stage.mjs';
+
+let stage;
+const pages = [];
+
+before(async () => (stage = await open()));
+after(async () => stage?.close());
+afterEach(async () => {
+  for (const page of pages.splice(0)) {
+    assert.deepEqual(page.faults, [], 'the page threw');
+    await page.context().close();
+  }
+});
+
+async function visit(title, options) {
+  const page = await start(stage, title, options);
+  pages.push(page);
+  return page;
+}
+
+test('what is typed is run, and what it prints is seen', async () => {
+  const page = await visit('sandlot/starter');
+  await type(page, 'echo $((6 * 7)) is the answer');
+  await shows(page, '42 is the answer');
+  await page.screenshot({ path: 'shots/desktop.png' });
+});
+
+test('an image pulled from the registry opens as well', async () => {
+  const page = await visit(stage.image);
+  await type(page, 'cat /etc/greeting');
+  await shows(page, 'pulled from a registry');
+});
+
+test('a reload shows the same screen, and the shell goes on', async () => {
+  const page = await visit('sandlot/starter');
+  await type(page, 'kept=here; echo before-$kept');
+  await shows(page, 'before-here');
+  await page.reload();
+  await live(page);
+  await shows(page, 'before-here');
+  await type(page, 'echo after-$kept');
+  await shows(page, 'after-here');
+});
+
+test('a killed server is waited for, and nothing is lost or doubled', async () => {
+  const page = await visit('sandlot/starter');
+  await type(page, 'kept=alive; for i in 1 2 3 4 5 6 7 8; do echo line-$i-; sleep 1; done');
+  await shows(page, 'line-1-');
+  await stage.tell('kill server');
+  await page.locator('[data-testid=connection]:not([data-state=live])').waitFor();
+  await page.screenshot({ path: 'shots/reconnecting.png' });
+  await stage.tell('start server');
+  await live(page);
+  await shows(page, 'line-8-');
+  const text = await page.evaluate(() => window.sandlotTerminal.text());
+  for (let i = 1; i <= 8; i += 1) assert.equal(text.split(`line-${i}-`).length, 2, `line ${i} once in:\n${text}`);
+  await type(page, 'echo still-$kept');
+  await shows(page, 'still-alive');
+});
+
+test('the program learns the size of the window', async () => {
+  const page = await visit('sandlot/starter');
+  await type(page, 'echo size-$(stty size | tr " " x)-');
+  await shows(page, 'size-');
+  const size = async () => /.*size-(\d+)x(\d+)-/s.exec(await page.evaluate(() => window.sandlotTerminal.text()));
+  await page.waitForFunction(() => /size-\d+x\d+-/.test(window.sandlotTerminal.text()));
+  const before = await size();
+  await page.setViewportSize({ width: 700, height: 420 });
+  await type(page, 'clear; until [ "$(stty size)" != "' + `${before[1]} ${before[2]}` + '" ]; do sleep 0.1; done');
+  await type(page, 'echo now-$(stty size | tr " " x)-');
+  await page.waitForFunction(() => /now-\d+x\d+-/.test(window.sandlotTerminal.text()));
+  const now = /now-(\d+)x(\d+)-/.exec(await page.evaluate(() => window.sandlotTerminal.text()));
+  assert.ok(Number(now[1]) < Number(before[1]) && Number(now[2]) < Number(before[2]), `${before[0]} then ${now[0]}`);
+});
+
+test('a second tab is a second shell of the same session', async () => {
+  const page = await visit('sandlot/starter');
+  await type(page, 'echo shared > /tmp/note');
+  await page.getByTestId('new-tab').click();
+  await page.waitForFunction(() => document.querySelectorAll('[data-testid=tab]').length === 2);
+  await live(page);
+  await type(page, 'cat /tmp/note; echo shell-$$-');
+  await shows(page, 'shared');
+  await page.getByTestId('tab').first().click();
+  await type(page, 'echo back');
+  await shows(page, 'back');
+});
+
+test('a phone has the whole terminal, and the keys that its keyboard lacks', async () => {
+  const page = await visit('sandlot/starter', { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true });
+  await type(page, 'echo small-screen');
+  await shows(page, 'small-screen');
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= 390, `the page is ${wide} pixels wide`);
+  assert.ok(await page.getByRole('toolbar', { name: 'Terminal keys' }).isVisible());
+  await page.screenshot({ path: 'shots/phone.png' });
+});
+
+test('somebody else cannot see the session', async () => {
+  const page = await visit('sandlot/starter');
+  const other = await stage.browser.newContext();
+  const stranger = await other.newPage();
+  await stranger.goto(page.url());
+  await stranger.locator('main').waitFor();
+  assert.equal(await stranger.getByTestId('terminal').count(), 0);
+  await other.close();
+});
