@@ -4,8 +4,8 @@
 set -euo pipefail
 
 run=(busybox-static ca-certificates e2fsprogs gcc iproute2 libc6-dev nftables)
-test=("${run[@]}" binutils buildah chromium cpio debootstrap docker-registry qemu-system-x86 skopeo)
-bench=("${test[@]}" bubblewrap crun docker.io podman runc)
+test=("${run[@]}" binutils buildah chromium cpio debootstrap docker.io docker-registry qemu-system-x86 skopeo)
+bench=("${test[@]}" bubblewrap crun podman runc)
 
 case "${1:-}" in
     run) wanted=("${run[@]}") ;;

@@ -9,7 +9,7 @@ use crate::registry::free_port;
 use crate::wait::until;
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -87,37 +87,35 @@ impl Sandbox {
         mark(self.dir.path())
     }
 
-    /// A command of `sandlot` that talks to this engine.
-    ///
-    /// # Errors
-    /// When the program is not built.
-    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(crate::program("sandlot")?);
-        command.args(arguments).env("SANDLOT_HOST", self.host()).stdin(Stdio::null());
-        command.env("HOME", self.dir.path());
-        Ok(command)
-    }
-
     /// `unix://…` of the engine.
     #[must_use]
     pub fn host(&self) -> String {
         format!("unix://{}", self.dir.path().join("engine.sock").display())
     }
 
-    /// Runs `sandlot …` to its end.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn sandlot(&self, arguments: &[&str]) -> Result<Output> {
-        Ok(self.command(arguments)?.output()?)
+    /// A command of the real `docker` client that talks to this engine.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("docker");
+        command.args(arguments).env("DOCKER_HOST", self.host()).env("DOCKER_CONFIG", self.dir.path());
+        command.stdin(Stdio::null());
+        command
     }
 
-    /// Runs `sandlot …`, which must succeed; answers what it printed without the last line's end.
+    /// Runs `docker …` to its end.
+    ///
+    /// # Errors
+    /// When the package `docker.io` is missing.
+    pub fn docker(&self, arguments: &[&str]) -> Result<Output> {
+        self.command(arguments).output().context("is the Debian package docker.io installed?")
+    }
+
+    /// Runs `docker …`, which must succeed; answers what it printed without the last line's end.
     ///
     /// # Errors
     /// When it fails; the message carries what it printed.
     pub fn ok(&self, arguments: &[&str]) -> Result<String> {
-        let output = crate::process::run(&mut self.command(arguments)?)?;
+        let output = crate::process::run(&mut self.command(arguments))?;
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }
 
@@ -174,8 +172,10 @@ impl Sandbox {
     }
 
     async fn engine_answers(&self) -> Result<()> {
-        let answers = || async { self.sandlot(&["version"]).ok().filter(|output| output.status.success()) };
-        until("the engine", answers).await.with_context(|| self.log(Part::Engine))?;
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().unix_socket(self.dir.path().join("engine.sock")).build()?;
+        let ping = || async { client.get("http://engine/_ping").send().await.ok().filter(|a| a.status().is_success()) };
+        until("the engine", ping).await.with_context(|| self.log(Part::Engine))?;
         Ok(())
     }
 
@@ -196,10 +196,10 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let listed = self.sandlot(&["ps", "--all", "--quiet", "--no-trunc"]).map(|output| output.stdout);
+        let listed = self.docker(&["ps", "--all", "--quiet", "--no-trunc"]).map(|output| output.stdout);
         let ids = String::from_utf8(listed.unwrap_or_default()).unwrap_or_default();
         for id in ids.lines() {
-            let _already_gone = self.sandlot(&["rm", "--force", id]);
+            let _already_gone = self.docker(&["rm", "--force", id]);
         }
         if std::thread::panicking() {
             for part in [Part::Spawner, Part::Engine, Part::Server] {
@@ -227,10 +227,8 @@ fn start_spawner(dir: &Path) -> Result<Running> {
 }
 
 fn start_engine(dir: &Path) -> Result<Running> {
-    let path = |name: &str| -> PathBuf { dir.join(name) };
     let mut command = Command::new(crate::program("sandlot")?);
-    command.arg("engine").arg("--socket").arg(path("engine.sock")).arg("--state").arg(path("state"));
-    command.arg("--server-socket").arg(path("server.sock")).arg("--spawner").arg(path("spawner.sock"));
-    command.arg("--cgroup-parent").arg(mark(dir));
-    Running::start(&mut command, &path("engine.log"))
+    command.arg("engine").arg("--state").arg(dir.join("state")).arg("--run").arg(dir);
+    command.env("SANDLOT_CGROUP_PARENT", mark(dir));
+    Running::start(&mut command, &dir.join("engine.log"))
 }
