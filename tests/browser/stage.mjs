@@ -16,12 +16,11 @@ export async function open() {
     if (done) throw new Error('the stage has ended; see its words above');
     return value;
   };
-  const { url, image } = JSON.parse(await line());
+  const { url } = JSON.parse(await line());
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
   mkdirSync('shots', { recursive: true });
   return {
     url,
-    image,
     browser,
     /** `kill server`, `start engine`, … */
     async tell(command) {

@@ -166,6 +166,19 @@ impl Attached {
         }
     }
 
+    /// The next bytes of the terminal; `None` at the end.
+    ///
+    /// # Errors
+    /// When nothing comes within [`PATIENCE`] or the connection breaks.
+    pub async fn bytes(&mut self) -> Result<Option<Vec<u8>>> {
+        while self.seen.is_empty() {
+            if self.next().await?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(std::mem::take(&mut self.seen)))
+    }
+
     /// Reads until the terminal has printed `text`.
     ///
     /// # Errors

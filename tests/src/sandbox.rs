@@ -174,7 +174,9 @@ impl Sandbox {
     async fn engine_answers(&self) -> Result<()> {
         let _already = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().unix_socket(self.dir.path().join("engine.sock")).build()?;
-        let ping = || async { client.get("http://engine/_ping").send().await.ok().filter(|a| a.status().is_success()) };
+        let ping = || async {
+            client.get("http://engine/_ping").send().await.ok().filter(|a| a.status().is_success())
+        };
         until("the engine", ping).await.with_context(|| self.log(Part::Engine))?;
         Ok(())
     }

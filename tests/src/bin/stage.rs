@@ -1,33 +1,19 @@
 //! `sandlot-stage`: the whole system for a test that is written in another language.
 //!
-//! Prints one line of JSON (`url`, `image`) when all is up; then takes commands, a line each: `kill server`,
+//! Prints one line of JSON (`url`) when all is up; then takes commands, a line each: `kill server`,
 //! `start engine`, … and answers each with `ok` or what went wrong. Ends, with everything, when its input does.
 
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result, bail};
-use sandlot_tests::image::{Compression, Layout, busybox};
-use sandlot_tests::registry::Registry;
 use sandlot_tests::sandbox::{Part, Sandbox};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let root = dir.path().join("root");
-    busybox(&root)?;
-    std::fs::write(root.join("etc/greeting"), "pulled from a registry\n")?;
-    let layout = Layout::new(&dir.path().join("layout"))?.layer(&root, Compression::Gzip)?;
-    let layout = layout.finish(&json!({"Cmd": ["sh"], "Env": ["PS1=$ "]}))?;
-    let registry = Registry::start().await?;
-    let image = registry.push(&layout, "busybox:latest")?;
-
-    let mut sandbox = Sandbox::engine().await?;
-    sandbox.ok(&["pull", &image])?;
-    sandbox.catalogue(&["sandlot/starter", &image]);
-    sandbox.start(Part::Server).await?;
-    println!("{}", json!({"url": format!("http://{}", sandbox.address()), "image": image}));
+    let mut sandbox = Sandbox::whole(&[]).await?;
+    println!("{}", json!({"url": format!("http://{}", sandbox.address())}));
 
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {

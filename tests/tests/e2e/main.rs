@@ -1,0 +1,7 @@
+//! Sandlot from outside, one module a promise.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod containers;
+mod sessions;
+mod survival;
