@@ -57,17 +57,18 @@ test('a killed server is waited for, and nothing is lost or doubled', async () =
 
 test('the program learns the size of the window', async () => {
   const page = await visit('Starter');
-  await type(page, 'echo size-$(stty size | tr " " x)-');
-  await shows(page, 'size-');
-  const size = async () => /.*size-(\d+)x(\d+)-/s.exec(await page.evaluate(() => window.sandlotTerminal.text()));
-  await page.waitForFunction(() => /size-\d+x\d+-/.test(window.sandlotTerminal.text()));
-  const before = await size();
-  await page.setViewportSize({ width: 700, height: 420 });
-  await type(page, 'clear; until [ "$(stty size)" != "' + `${before[1]} ${before[2]}` + '" ]; do sleep 0.1; done');
-  await type(page, 'echo now-$(stty size | tr " " x)-');
-  await page.waitForFunction(() => /now-\d+x\d+-/.test(window.sandlotTerminal.text()));
-  const now = /now-(\d+)x(\d+)-/.exec(await page.evaluate(() => window.sandlotTerminal.text()));
-  assert.ok(Number(now[1]) < Number(before[1]) && Number(now[2]) < Number(before[2]), `${before[0]} then ${now[0]}`);
+  const printed = async (word) => {
+    const pattern = `${word}-(\\d+)-(\\d+)-`;
+    await page.waitForFunction((p) => new RegExp(p).test(window.sandlotTerminal.text()), pattern);
+    const found = new RegExp(pattern).exec(await page.evaluate(() => window.sandlotTerminal.text()));
+    return { rows: Number(found[1]), cols: Number(found[2]) };
+  };
+  await type(page, 'set -- $(stty size); echo large-$1-$2-');
+  const large = await printed('large');
+  await type(page, `until [ "$(stty size)" != "$1 $2" ]; do sleep 0.1; done; set -- $(stty size); echo small-$1-$2-`);
+  await page.setViewportSize({ width: 800, height: 480 });
+  const small = await printed('small');
+  assert.ok(small.rows < large.rows || small.cols < large.cols, JSON.stringify({ large, small }));
 });
 
 test('a second tab is a second shell of the same session', async () => {
