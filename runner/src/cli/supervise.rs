@@ -7,7 +7,8 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -51,18 +52,30 @@ fn supervise(arguments: &Arguments) -> io::Result<()> {
     wanted.thread_block()?;
     let mut commands = commands(arguments)?;
     let mut running = Vec::new();
-    for command in &mut commands {
-        running.push((command.spawn()?, Instant::now()));
+    let sockets = [Some(arguments.run.join("spawner.sock")), Some(arguments.run.join("server.sock")), None];
+    for (command, socket) in commands.iter_mut().zip(sockets) {
+        running.push((spawn(command, &wanted)?, Instant::now()));
+        if let Some(socket) = socket {
+            await_socket(&socket);
+        }
     }
     loop {
         match wanted.wait()? {
-            Signal::SIGCHLD => again(&mut commands, &mut running)?,
+            Signal::SIGCHLD => again(&mut commands, &mut running, &wanted)?,
             _ => return end(running),
         }
     }
 }
 
-/// The three, in the order of their starts. Each blocks no signal: the mask is inherited, so it is given back.
+/// Starts a program with the signals unblocked that we wait for: a child inherits the mask.
+fn spawn(command: &mut Command, wanted: &SigSet) -> io::Result<Child> {
+    wanted.thread_unblock()?;
+    let child = command.spawn();
+    wanted.thread_block()?;
+    child
+}
+
+/// The three, in the order of their starts.
 fn commands(arguments: &Arguments) -> io::Result<Vec<Command>> {
     use std::os::unix::process::CommandExt;
     let own = std::env::current_exe()?;
@@ -85,8 +98,16 @@ fn commands(arguments: &Arguments) -> io::Result<Vec<Command>> {
     Ok(all)
 }
 
+/// Waits until somebody listens: the next program would start one of its own. One that never does says so itself.
+fn await_socket(socket: &Path) {
+    let begun = Instant::now();
+    while UnixStream::connect(socket).is_err() && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// Starts those again that have died.
-fn again(commands: &mut [Command], running: &mut [(Child, Instant)]) -> io::Result<()> {
+fn again(commands: &mut [Command], running: &mut [(Child, Instant)], wanted: &SigSet) -> io::Result<()> {
     while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
         let Some(pid) = status.pid().filter(|_| !matches!(status, WaitStatus::StillAlive)) else {
             return Ok(());
@@ -98,7 +119,7 @@ fn again(commands: &mut [Command], running: &mut [(Child, Instant)]) -> io::Resu
         if running[place].1.elapsed() < SETTLED {
             std::thread::sleep(SETTLED);
         }
-        running[place] = (commands[place].spawn()?, Instant::now());
+        running[place] = (spawn(&mut commands[place], wanted)?, Instant::now());
     }
     Ok(())
 }

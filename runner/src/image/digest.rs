@@ -80,14 +80,14 @@ pub struct ParseDigestError(String);
 
 /// Computes a digest of bytes as they pass by.
 #[derive(Clone, Default)]
-struct Hasher(Sha256);
+pub(super) struct Hasher(Sha256);
 
 impl Hasher {
-    fn update(&mut self, bytes: &[u8]) {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    fn finish(self) -> Digest {
+    pub(super) fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
 }

@@ -1,9 +1,11 @@
-//! Operating system and architecture of an image; knows no manifest and no index.
+//! Operating system and architecture of an image, and which entry of an index suits one.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use super::manifest::Descriptor;
 
 /// What an image runs on; reads `linux/amd64` or `linux/arm/v7`, in Go's names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,6 +41,15 @@ impl Platform {
             _ => true,
         };
         self.os == other.os && self.architecture == other.architecture && variant
+    }
+
+    /// The first entry of an index that suits; attestations (`unknown/unknown`) never do.
+    pub(super) fn choose<'a>(&self, entries: &'a [Descriptor]) -> Option<&'a Descriptor> {
+        let named = entries.iter().find(|entry| entry.platform.as_ref().is_some_and(|p| self.accepts(p)));
+        named.or_else(|| match entries {
+            [only] if only.platform.is_none() => Some(only),
+            _ => None,
+        })
     }
 }
 

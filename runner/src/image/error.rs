@@ -1,0 +1,40 @@
+//! What can go wrong with an image.
+
+use super::{Digest, unpack};
+use std::io;
+
+/// Why an image is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No image has that name or id.
+    #[error("No such image: {0}")]
+    NotFound(String),
+    /// A container uses it.
+    #[error("conflict: unable to delete {0}: image is being used by a container")]
+    InUse(String),
+    /// An id with several names.
+    #[error("conflict: unable to delete {0} (must be forced) - image is referenced in multiple repositories")]
+    Several(String),
+    /// What came is not what was asked for.
+    #[error("the {what} has digest {found}, not {expected}: it is refused")]
+    Wrong {
+        /// Layer, blob, manifest.
+        what: &'static str,
+        /// As it should be.
+        expected: Digest,
+        /// As it is.
+        found: Digest,
+    },
+    /// A layer cannot be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] unpack::Error),
+    /// Something is not in the form that it should have.
+    #[error("{0}")]
+    Damaged(String),
+    /// The registry did not give it.
+    #[error(transparent)]
+    Registry(#[from] super::registry::Error),
+    /// The system refused.
+    #[error("image store: {0}")]
+    Io(#[from] io::Error),
+}

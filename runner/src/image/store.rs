@@ -1,0 +1,323 @@
+//! The content store: blobs by digest, layers unpacked by diff id, and an index of images and names.
+//!
+//! Everything is made beside its place and renamed into it, so what is there is whole. The index is one small file, written
+//! the same way.
+
+use super::unpack::{self, Limits};
+use super::{Digest, Error, Reference};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An engine's images; clones share them.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    index: Arc<Mutex<Index>>,
+    /// The layers that somebody fetches or unpacks at this moment.
+    pub(super) busy: super::busy::Busy,
+    pub(super) limits: Limits,
+}
+
+/// An image, ready to be mounted.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Its id: the digest of its configuration.
+    pub id: Digest,
+    /// Its configuration.
+    pub config: oci_spec::image::ImageConfiguration,
+    /// Its unpacked layers, lowest first.
+    pub layers: Vec<PathBuf>,
+    /// Its names, as Docker shows them.
+    pub tags: Vec<String>,
+    /// Its names by digest.
+    pub digests: Vec<String>,
+    /// Bytes of its layers, unpacked.
+    pub size: u64,
+}
+
+/// What the index file holds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Index {
+    images: BTreeMap<Digest, Known>,
+    /// Canonical references (by tag, or by digest) and what they stand for.
+    names: BTreeMap<String, Digest>,
+}
+
+/// What is remembered of an image beside its configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// Diff ids, lowest first.
+    pub(super) layers: Vec<Digest>,
+    /// Bytes unpacked.
+    pub(super) size: u64,
+    /// The blobs that it was made of, for pushing and saving.
+    pub(super) blobs: Vec<Digest>,
+}
+
+impl Store {
+    /// Opens the store below `state`; what a crash left half done is removed.
+    ///
+    /// # Errors
+    /// What the filesystem answers, or an index that cannot be read.
+    pub fn open(state: &Path) -> Result<Self, Error> {
+        let root = state.join("images");
+        for name in ["blobs", "layers"] {
+            std::fs::create_dir_all(root.join(name))?;
+        }
+        match std::fs::remove_dir_all(root.join("making")) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
+            _ => std::fs::create_dir_all(root.join("making"))?,
+        }
+        let index = match std::fs::read(root.join("index.json")) {
+            Ok(text) => {
+                serde_json::from_slice(&text).map_err(|e| Error::Damaged(format!("index.json: {e}")))?
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Index::default(),
+            Err(e) => return Err(e.into()),
+        };
+        let store = Self {
+            root,
+            index: Arc::new(Mutex::new(index)),
+            busy: super::busy::Busy::default(),
+            limits: Limits::default(),
+        };
+        super::starter::ensure(&store)?;
+        Ok(store)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the index, on disk first.
+    fn change<T>(&self, how: impl FnOnce(&mut Index) -> T) -> Result<T, Error> {
+        let mut index = self.lock();
+        let mut next = index.clone();
+        let answer = how(&mut next);
+        let (new, path) = (self.root.join("index.new"), self.root.join("index.json"));
+        std::fs::write(&new, serde_json::to_vec(&next).map_err(io::Error::other)?)?;
+        std::fs::rename(new, path)?;
+        *index = next;
+        Ok(answer)
+    }
+
+    /// The place of a blob.
+    pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
+        self.root.join("blobs").join(digest.hex())
+    }
+
+    /// The place of an unpacked layer.
+    pub(super) fn layer(&self, diff_id: &Digest) -> PathBuf {
+        self.root.join("layers").join(diff_id.hex())
+    }
+
+    /// Where it is written down which starter image was loaded.
+    pub(super) fn starter_mark(&self) -> PathBuf {
+        self.root.join("starter")
+    }
+
+    /// A fresh place to make something in; on the filesystem of everything else.
+    pub(super) fn making(&self) -> Result<tempfile::TempDir, Error> {
+        Ok(tempfile::tempdir_in(self.root.join("making"))?)
+    }
+
+    /// Reads a blob of at most `most` bytes.
+    pub(super) fn read_blob(&self, digest: &Digest, most: u64) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(self.blob(digest))?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Keeps bytes under their digest.
+    pub(super) fn put_blob(&self, bytes: &[u8]) -> Result<Digest, Error> {
+        let digest = Digest::of(bytes);
+        let dir = self.making()?;
+        std::fs::write(dir.path().join("blob"), bytes)?;
+        std::fs::rename(dir.path().join("blob"), self.blob(&digest))?;
+        Ok(digest)
+    }
+
+    /// Unpacks a layer and keeps it if it is the one expected.
+    pub(super) fn put_layer(&self, packed: impl Read, expected: &Digest) -> Result<(), Error> {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = self.making()?;
+        let tree = dir.path().join("tree");
+        std::fs::create_dir(&tree)?;
+        std::fs::set_permissions(&tree, std::fs::Permissions::from_mode(0o755))?;
+        let found = unpack::unpack(packed, &tree, self.limits)?;
+        if found != *expected {
+            return Err(Error::Wrong { what: "layer", expected: *expected, found });
+        }
+        match std::fs::rename(&tree, self.layer(expected)) {
+            // Somebody else was as quick.
+            Err(_) if self.layer(expected).is_dir() => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Remembers an image whose layers are all here.
+    pub(super) fn put_image(&self, config: &[u8], blobs: Vec<Digest>) -> Result<Digest, Error> {
+        let parsed = parse_config(config)?;
+        let layers = diff_ids(&parsed)?;
+        let size = layers.iter().map(|l| size_of(&self.layer(l))).sum();
+        let id = self.put_blob(config)?;
+        let mut blobs = blobs;
+        blobs.push(id);
+        self.change(|index| index.images.insert(id, Known { layers, size, blobs }))?;
+        Ok(id)
+    }
+
+    /// An image by name, by id, or by the unique beginning of its id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn resolve(&self, key: &str) -> Result<Image, Error> {
+        let id = self.id(key)?;
+        let index = self.lock();
+        let known = index.images.get(&id).ok_or_else(|| Error::NotFound(key.to_owned()))?;
+        let config = parse_config(&self.read_blob(&id, super::manifest::MAX_CONFIG)?)?;
+        let mut image = Image {
+            id,
+            config,
+            layers: known.layers.iter().map(|l| self.layer(l)).collect(),
+            tags: Vec::new(),
+            digests: Vec::new(),
+            size: known.size,
+        };
+        for (name, _) in index.names.iter().filter(|(_, named)| **named == id) {
+            let Ok(reference) = name.parse::<Reference>() else { continue };
+            match (reference.tag(), reference.digest()) {
+                (Some(tag), _) => image.tags.push(format!("{}:{tag}", reference.familiar_name())),
+                (None, Some(digest)) => image.digests.push(format!("{}@{digest}", reference.familiar_name())),
+                (None, None) => {}
+            }
+        }
+        Ok(image)
+    }
+
+    fn id(&self, key: &str) -> Result<Digest, Error> {
+        let index = self.lock();
+        if let Ok(reference) = key.parse::<Reference>()
+            && let Some(id) = index.names.get(&reference.canonical())
+        {
+            return Ok(*id);
+        }
+        let digits = key.strip_prefix("sha256:").unwrap_or(key);
+        let hex = digits.len() >= 2 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let mut matching = index.images.keys().filter(|id| hex && id.hex().starts_with(digits));
+        match (matching.next(), matching.next()) {
+            (Some(id), None) => Ok(*id),
+            _ => Err(Error::NotFound(key.to_owned())),
+        }
+    }
+
+    /// All images.
+    ///
+    /// # Errors
+    /// What reading their configurations answers.
+    pub fn list(&self) -> Result<Vec<Image>, Error> {
+        let ids: Vec<Digest> = self.lock().images.keys().copied().collect();
+        ids.iter().map(|id| self.resolve(&id.to_string())).collect()
+    }
+
+    /// Gives an image another name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn tag(&self, key: &str, name: &Reference) -> Result<(), Error> {
+        let id = self.id(key)?;
+        self.change(|index| index.names.insert(name.canonical(), id)).map(drop)
+    }
+
+    /// Takes a name away, and with its last name the image; by id, all names, if `all` or there is one only. Answers what
+    /// was untagged, and what was deleted.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::InUse`] if the last name goes while `used` holds; [`Error::Several`].
+    pub fn remove(
+        &self,
+        key: &str,
+        all: bool,
+        used: impl Fn(&Digest) -> bool,
+    ) -> Result<(Vec<String>, Vec<String>), Error> {
+        let id = self.id(key)?;
+        let canonical = key.parse::<Reference>().ok().map(|r| r.canonical());
+        let names: Vec<String> =
+            self.lock().names.iter().filter(|(_, n)| **n == id).map(|(n, _)| n.clone()).collect();
+        let by_name = canonical.filter(|c| names.contains(c));
+        let mine = |n: &String| n.contains('@');
+        let tags = names.iter().filter(|n| !mine(n)).count();
+        let going: Vec<String> = match by_name {
+            Some(name) if tags > 1 => vec![name],
+            Some(_) => names.clone(),
+            None if tags > 1 && !all => return Err(Error::Several(key.to_owned())),
+            None => names.clone(),
+        };
+        let last = going.len() == names.len();
+        if last && used(&id) {
+            return Err(Error::InUse(key.to_owned()));
+        }
+        self.change(|index| {
+            index.names.retain(|n, _| !going.contains(n));
+            if last {
+                index.images.remove(&id);
+            }
+        })?;
+        let mut deleted = Vec::new();
+        if last {
+            deleted.push(id.to_string());
+            self.collect()?;
+        }
+        Ok((going, deleted))
+    }
+
+    /// Deletes the blobs and layers that belong to no image, unless somebody is just making one of them.
+    fn collect(&self) -> Result<(), Error> {
+        let (blobs, layers): (BTreeSet<String>, BTreeSet<String>) = {
+            let index = self.lock();
+            let blobs = index.images.values().flat_map(|i| i.blobs.iter().map(Digest::hex)).collect();
+            (blobs, index.images.values().flat_map(|i| i.layers.iter().map(Digest::hex)).collect())
+        };
+        for (name, keep) in [("blobs", blobs), ("layers", layers)] {
+            for entry in std::fs::read_dir(self.root.join(name))? {
+                let entry = entry?;
+                let hex = entry.file_name().to_string_lossy().into_owned();
+                if keep.contains(&hex) || self.busy.holds(&hex) {
+                    continue;
+                }
+                if name == "blobs" {
+                    std::fs::remove_file(entry.path())?
+                } else {
+                    std::fs::remove_dir_all(entry.path())?
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads an image's configuration.
+pub(super) fn parse_config(bytes: &[u8]) -> Result<oci_spec::image::ImageConfiguration, Error> {
+    serde_json::from_slice(bytes).map_err(|e| Error::Damaged(format!("the image's configuration: {e}")))
+}
+
+/// The diff ids of an image, lowest first.
+pub(super) fn diff_ids(config: &oci_spec::image::ImageConfiguration) -> Result<Vec<Digest>, Error> {
+    let ids = config.rootfs().diff_ids().iter();
+    ids.map(|id| id.parse().map_err(|e: super::ParseDigestError| Error::Damaged(e.to_string()))).collect()
+}
+
+/// Bytes in a tree; what cannot be read counts nothing.
+fn size_of(tree: &Path) -> u64 {
+    let entries = std::fs::read_dir(tree).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(m) if m.is_dir() => size_of(&entry.path()),
+            Ok(m) => m.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
