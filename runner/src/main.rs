@@ -24,9 +24,6 @@ fn main() -> ExitCode {
     match arguments.get(1).map(String::as_str) {
         Some("engine") => engine::run(engine::Arguments::parse_from(arguments.into_iter().skip(1))),
         Some("supervise") => supervise::run(&supervise::Arguments::parse_from(arguments.into_iter().skip(1))),
-        _ => {
-            eprintln!("usage: sandlot engine|spawner|supervise");
-            ExitCode::from(2)
-        }
+        _ => sandlot::cli::run(arguments.into_iter().skip(1).collect()),
     }
 }

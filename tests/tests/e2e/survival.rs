@@ -39,8 +39,8 @@ async fn survives(parts: &[Part]) {
     let mut after = visitor.attach(&session, &terminal).await.unwrap();
     let mut stream = Vec::new();
     while find(&stream, b"flood-25-").is_none() {
-        let next = after.bytes().await.unwrap();
-        stream.extend_from_slice(&next.expect("the terminal ended"));
+        let Some(next) = after.bytes().await.unwrap() else { panic!("the terminal ended") };
+        stream.extend_from_slice(&next);
     }
     // What is replayed is a screen and its history: from its first whole line on, nothing may be missing or doubled.
     let text = String::from_utf8_lossy(&stream).into_owned();

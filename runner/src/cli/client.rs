@@ -1,0 +1,166 @@
+//! Calls to an engine over its unix socket: JSON, streams, and connections that are taken over. Knows HTTP, no command.
+
+use super::error::Error;
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, UPGRADE};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::path::{Path, PathBuf};
+use tokio::net::UnixStream;
+
+/// The version of the Docker Engine API that is spoken.
+const VERSION: &str = "/v1.43";
+/// The longest message of an error that is read.
+const MESSAGE: usize = 64 << 10;
+/// The longest JSON answer that is read.
+const ANSWER: usize = 64 << 20;
+/// What may stand in a path or a query as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A request's body: whole, or streamed.
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
+/// A connection that was taken over.
+pub(super) type Connection = TokioIo<hyper::upgrade::Upgraded>;
+
+/// One call that is being put together.
+pub(super) struct Call {
+    method: Method,
+    path: String,
+    headers: Vec<(&'static str, String)>,
+    body: Body,
+}
+
+/// `text` as one segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, PLAIN).to_string()
+}
+
+impl Call {
+    /// A call of that method.
+    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), headers: Vec::new(), body: empty() }
+    }
+
+    /// GET
+    pub(super) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// POST
+    pub(super) fn post(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    /// A call about one container: `/containers/{id}/{rest}`.
+    pub(super) fn container(method: Method, id: &str, rest: &str) -> Self {
+        let rest = if rest.is_empty() { String::new() } else { format!("/{rest}") };
+        Self::new(method, format!("/containers/{}{rest}", segment(id)))
+    }
+
+    /// With one more parameter.
+    #[must_use]
+    pub(super) fn query(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        let sign = if self.path.contains('?') { '&' } else { '?' };
+        self.path += &format!("{sign}{name}={}", segment(value.as_ref()));
+        self
+    }
+
+    /// With that as its JSON body.
+    pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, Error> {
+        let bytes = serde_json::to_vec(body)?;
+        self.headers.push((CONTENT_TYPE.as_str(), "application/json".to_owned()));
+        self.body = Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync();
+        Ok(self)
+    }
+}
+
+fn empty() -> Body {
+    http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// An engine's socket; a connection a call.
+pub(super) struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// The engine behind `socket`; nothing is tried yet.
+    pub(super) fn new(socket: &Path) -> Self {
+        Self { socket: socket.to_owned() }
+    }
+
+    /// Makes the call; an answer that is an error becomes one.
+    pub(super) async fn send(&self, call: Call) -> Result<Response<Incoming>, Error> {
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|source| Error::Unreachable { socket: self.socket.display().to_string(), source })?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake::<_, Body>(TokioIo::new(stream)).await?;
+        tokio::spawn(connection.with_upgrades());
+        let mut request = Request::builder()
+            .method(call.method)
+            .uri(format!("{VERSION}{}", call.path))
+            .header(HOST, "sandlot");
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(call.body).map_err(|e| Error::Invalid(e.to_string()))?;
+        let answer = sender.send_request(request).await?;
+        let status = answer.status();
+        if status.is_success() || matches!(status, StatusCode::SWITCHING_PROTOCOLS | StatusCode::NOT_MODIFIED)
+        {
+            return Ok(answer);
+        }
+        Err(Error::Refused { status, message: message(answer).await })
+    }
+
+    /// Makes the call and reads the answer as JSON.
+    pub(super) async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        let answer = self.send(call).await?;
+        Ok(serde_json::from_slice(&whole(answer, ANSWER).await?)?)
+    }
+
+    /// Makes the call; what it answers is of no interest.
+    pub(super) async fn done(&self, call: Call) -> Result<(), Error> {
+        let answer = self.send(call).await?;
+        whole(answer, ANSWER).await.map(drop)
+    }
+
+    /// Makes the call and takes the connection over.
+    pub(super) async fn hijack(&self, mut call: Call) -> Result<Connection, Error> {
+        call.headers.push((CONNECTION.as_str(), "Upgrade".to_owned()));
+        call.headers.push((UPGRADE.as_str(), "tcp".to_owned()));
+        let answer = self.send(call).await?;
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::Protocol(format!("answer {} instead of 101", answer.status())));
+        }
+        Ok(TokioIo::new(hyper::upgrade::on(answer).await?))
+    }
+}
+
+/// The whole body, up to `limit` bytes.
+async fn whole(answer: Response<Incoming>, limit: usize) -> Result<Bytes, Error> {
+    let limited = http_body_util::Limited::new(answer.into_body(), limit);
+    Ok(limited.collect().await.map_err(|e| Error::Protocol(e.to_string()))?.to_bytes())
+}
+
+async fn message(answer: Response<Incoming>) -> String {
+    #[derive(serde::Deserialize)]
+    struct Message {
+        message: String,
+    }
+    let status = answer.status();
+    let bytes = whole(answer, MESSAGE).await.unwrap_or_default();
+    match serde_json::from_slice::<Message>(&bytes) {
+        Ok(message) => message.message,
+        Err(_) if bytes.is_empty() => status.to_string(),
+        Err(_) => String::from_utf8_lossy(&bytes).trim().to_owned(),
+    }
+}

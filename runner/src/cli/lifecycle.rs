@@ -1,0 +1,148 @@
+//! The commands that make one call for each container: `stop`, `kill`, `rm`, `restart`, `pause`, `unpause`; and `rename`
+//! and `wait`.
+
+use super::client::{Call, Client};
+use super::error::Error;
+use super::{each, format};
+use clap::Args;
+use hyper::Method;
+use serde_json::Value;
+
+/// Stop containers: ask them to end, then end them
+#[derive(Debug, Args)]
+pub(super) struct Stop {
+    /// Seconds before they are ended
+    #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS")]
+    time: Option<u64>,
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Stop {
+    /// Stops them, or with `verb` = `restart` starts them again as well.
+    pub(super) async fn run(self, client: &Client, verb: &str) -> Result<u8, Error> {
+        let call = |id: &str| {
+            let call = Call::container(Method::POST, id, verb);
+            match self.time {
+                Some(seconds) => call.query("t", seconds.to_string()),
+                None => call,
+            }
+        };
+        each::container(client, &self.containers, call).await
+    }
+}
+
+/// Send a signal to containers
+#[derive(Debug, Args)]
+pub(super) struct Kill {
+    /// Which signal
+    #[arg(short, long, default_value = "KILL")]
+    signal: String,
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Kill {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let call = |id: &str| Call::container(Method::POST, id, "kill").query("signal", &self.signal);
+        each::container(client, &self.containers, call).await
+    }
+}
+
+/// Remove containers
+#[derive(Debug, Args)]
+pub(super) struct Rm {
+    /// Also those that run
+    #[arg(short, long)]
+    force: bool,
+    /// Also their own volumes
+    #[arg(short, long)]
+    volumes: bool,
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Rm {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let switch = |on| if on { "1" } else { "0" };
+        let call = |id: &str| {
+            Call::container(Method::DELETE, id, "")
+                .query("force", switch(self.force))
+                .query("v", switch(self.volumes))
+        };
+        each::container(client, &self.containers, call).await
+    }
+}
+
+/// Names of containers, and nothing else
+#[derive(Debug, Args)]
+pub(super) struct Containers {
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Containers {
+    /// Makes the call `verb` for each.
+    pub(super) async fn run(self, client: &Client, verb: &str) -> Result<u8, Error> {
+        each::container(client, &self.containers, |id| Call::container(Method::POST, id, verb)).await
+    }
+
+    /// Waits for each to end, and prints their exit codes.
+    pub(super) async fn wait(self, client: &Client) -> Result<u8, Error> {
+        for id in &self.containers {
+            let ended: Value = client.json(Call::container(Method::POST, id, "wait")).await?;
+            format::line(&format::text(&ended["StatusCode"]))?;
+        }
+        Ok(0)
+    }
+
+    /// Prints what is known of each container, or image.
+    pub(super) async fn inspect(self, client: &Client) -> Result<u8, Error> {
+        let mut all = Vec::new();
+        for name in &self.containers {
+            let found: Result<Value, Error> = client.json(Call::container(Method::GET, name, "json")).await;
+            all.push(match found {
+                Ok(found) => found,
+                Err(_) => client.json(Call::get(format!("/images/{name}/json"))).await?,
+            });
+        }
+        let text = serde_json::to_string_pretty(&all).unwrap_or_default();
+        format::line(&text).map(|()| 0)
+    }
+
+    /// Prints the processes of each.
+    pub(super) async fn top(self, client: &Client) -> Result<u8, Error> {
+        for id in &self.containers {
+            let found: Value = client.json(Call::container(Method::GET, id, "top")).await?;
+            let row =
+                |row: &Value| row.as_array().into_iter().flatten().map(format::text).collect::<Vec<_>>();
+            let mut rows = vec![row(&found["Titles"])];
+            rows.extend(found["Processes"].as_array().into_iter().flatten().map(row));
+            format::print(&format::table(rows))?;
+        }
+        Ok(0)
+    }
+}
+
+/// Give a container another name
+#[derive(Debug, Args)]
+pub(super) struct Rename {
+    /// Its name or id
+    container: String,
+    /// Its new name
+    name: String,
+}
+
+impl Rename {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let call = Call::container(Method::POST, &self.container, "rename").query("name", &self.name);
+        client.done(call).await.map(|()| 0)
+    }
+}

@@ -1,0 +1,55 @@
+//! `sandlot logs`.
+
+use super::client::{Call, Client};
+use super::error::Error;
+use super::streams::{Framing, show};
+use clap::Args;
+use futures_util::TryStreamExt;
+use http_body_util::BodyExt;
+use hyper::Method;
+use serde_json::Value;
+use std::io;
+
+/// Show what a container has printed
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// Go on with what it prints from now on
+    #[arg(short, long)]
+    follow: bool,
+    /// Show when each line was printed
+    #[arg(short, long)]
+    timestamps: bool,
+    /// The last this many lines
+    #[arg(short = 'n', long, default_value = "all", value_name = "N")]
+    tail: String,
+    /// Only what was printed since then: a time, or seconds since 1970
+    #[arg(long)]
+    since: Option<String>,
+    /// Only what was printed until then
+    #[arg(long)]
+    until: Option<String>,
+    /// Its name or id
+    container: String,
+}
+
+impl Logs {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let found: Value = client.json(Call::container(Method::GET, &self.container, "json")).await?;
+        let framing = Framing::of(found["Config"]["Tty"].as_bool().unwrap_or(false));
+        let switch = |on| if on { "1" } else { "0" };
+        let mut call = Call::container(Method::GET, &self.container, "logs")
+            .query("stdout", "1")
+            .query("stderr", "1")
+            .query("follow", switch(self.follow))
+            .query("timestamps", switch(self.timestamps))
+            .query("tail", &self.tail);
+        for (name, value) in [("since", &self.since), ("until", &self.until)] {
+            if let Some(value) = value {
+                call = call.query(name, value);
+            }
+        }
+        let body = client.send(call).await?.into_body().into_data_stream().map_err(io::Error::other);
+        show(tokio_util::io::StreamReader::new(body), framing).await.map(|()| 0)
+    }
+}

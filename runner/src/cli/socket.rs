@@ -1,0 +1,42 @@
+//! Which engine is meant.
+
+use super::error::Error;
+use std::path::PathBuf;
+
+/// Where a system-wide engine listens.
+const DEFAULT: &str = "/run/sandlot/engine.sock";
+
+/// The socket that the option, `SANDLOT_HOST` or `DOCKER_HOST` names, else the system-wide one.
+pub(super) fn choose(
+    option: Option<&str>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<PathBuf, Error> {
+    let given = |name| variable(name).filter(|value| !value.is_empty());
+    let named = option.map(str::to_owned).or_else(|| given("SANDLOT_HOST")).or_else(|| given("DOCKER_HOST"));
+    let Some(named) = named else { return Ok(PathBuf::from(DEFAULT)) };
+    let path = named.strip_prefix("unix://").unwrap_or(&named);
+    if path.contains("://") || path.is_empty() {
+        return Err(Error::Invalid(format!(
+            "host {named:?}: only unix sockets are spoken to: write unix:///path"
+        )));
+    }
+    Ok(PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choose;
+    use std::path::Path;
+
+    #[test]
+    fn the_nearest_counts() {
+        let both =
+            |name: &str| (name == "SANDLOT_HOST").then(|| "unix:///s".to_owned()).or(Some("/d".to_owned()));
+        assert_eq!(choose(Some("unix:///o"), both).unwrap(), Path::new("/o"));
+        assert_eq!(choose(None, both).unwrap(), Path::new("/s"));
+        assert_eq!(choose(None, |_| None).unwrap(), Path::new("/run/sandlot/engine.sock"));
+        for bad in ["tcp://1.2.3.4:1", "ssh://x", "unix://"] {
+            assert!(choose(Some(bad), |_| None).is_err(), "{bad}");
+        }
+    }
+}

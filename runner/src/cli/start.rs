@@ -1,0 +1,41 @@
+//! `sandlot start`.
+
+use super::attach::{self, Wish};
+use super::client::{Call, Client};
+use super::each;
+use super::error::Error;
+use super::terminal::{DETACH, Detach};
+use clap::Args;
+use hyper::Method;
+
+/// Start containers that are not running
+#[derive(Debug, Args)]
+pub(super) struct Start {
+    /// Show the output, pass signals on, and end with the container's exit code
+    #[arg(short, long)]
+    attach: bool,
+    /// Pass standard input on too
+    #[arg(short, long)]
+    interactive: bool,
+    /// Keys that detach from the container
+    #[arg(long, default_value = DETACH, value_parser = Detach::parse)]
+    detach_keys: Detach,
+    /// Names or ids
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Start {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let start = |id: &str| Call::container(Method::POST, id, "start");
+        if !self.attach && !self.interactive {
+            return each::container(client, &self.containers, start).await;
+        }
+        let [id] = &self.containers[..] else {
+            return Err(Error::Invalid("only one container at once can be started and attached to".into()));
+        };
+        let wish = Wish { stdin: self.interactive, keys: self.detach_keys, proxy: true };
+        attach::attach(client, id, wish, Some(start(id))).await
+    }
+}
