@@ -163,7 +163,8 @@ fn state(state: &Condition) -> Value {
 }
 
 fn mounts(engine: &Engine, record: &Record) -> Vec<Value> {
-    use crate::engine::validate::{Source, check};
+    use crate::engine::mount::Source;
+    use crate::engine::validate::check;
     let Ok(checked) = check(&record.config, &record.host, &engine.settings) else { return Vec::new() };
     let shown = checked.mounts.into_iter().map(|mount| {
         let (kind, name, source) = match &mount.source {

@@ -12,6 +12,7 @@ pub mod io;
 mod launch;
 pub mod lifecycle;
 pub mod model;
+pub mod mount;
 pub mod names;
 pub mod output;
 pub mod record;

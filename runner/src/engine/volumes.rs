@@ -2,7 +2,8 @@
 
 use super::container::Container;
 use super::error::{Doing, Error};
-use super::validate::{Checked, Source, volume_name};
+use super::mount::{Source, volume_name};
+use super::validate::Checked;
 use super::{Engine, launch};
 use crate::container::spec::{self, MountSource};
 use rustix::fs::CWD;

@@ -92,7 +92,7 @@ impl Client {
     /// [`Error::Unauthorized`] if not.
     pub async fn check(&self) -> Result<(), Error> {
         let response = self.send(&Method::GET, self.url("")?, "", &[]).await?;
-        self.expect(response, "").await.map(drop)
+        self.success(response, "").await.map(drop)
     }
 
     /// A manifest or index, by tag or by digest.
@@ -102,7 +102,7 @@ impl Client {
     pub async fn manifest(&self, repository: &str, key: &str) -> Result<Fetched, Error> {
         let url = self.url(&format!("{repository}/manifests/{key}"))?;
         let response = self.send(&Method::GET, url, repository, &[(ACCEPT_HEADER.as_str(), ACCEPT)]).await?;
-        let response = self.expect(response, &format!("{repository}:{key}")).await?;
+        let response = self.success(response, &format!("{repository}:{key}")).await?;
         let media_type =
             response.headers().get("content-type").and_then(|v| v.to_str().ok()).map(ToOwned::to_owned);
         let mut stream = response.bytes_stream();
@@ -130,7 +130,7 @@ impl Client {
         let headers = [(RANGE.as_str(), range.as_str())];
         let headers = if offset == 0 { &[][..] } else { &headers[..] };
         let response = self.send(&Method::GET, url, repository, headers).await?;
-        let response = self.expect(response, &format!("{repository}@{digest}")).await?;
+        let response = self.success(response, &format!("{repository}@{digest}")).await?;
         let offset = if response.status() == StatusCode::PARTIAL_CONTENT { offset } else { 0 };
         let host = self.host.clone();
         let stream = response.bytes_stream().map_err(move |e| Error::down(&host, &e)).boxed();
@@ -222,7 +222,7 @@ impl Client {
             request = request.header(AUTHORIZATION, basic(own));
         }
         let response = request.send().await.map_err(|e| Error::down(&self.host, &e))?;
-        let response = self.expect(response, scope).await?;
+        let response = self.success(response, scope).await?;
         let text = response.bytes().await.map_err(|e| Error::down(&self.host, &e))?;
         let answer: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
         let token = answer.get("token").or_else(|| answer.get("access_token")).and_then(|t| t.as_str());
@@ -230,7 +230,7 @@ impl Client {
     }
 
     /// Turns an answer that is no success into an error.
-    async fn expect(&self, response: Response, what: &str) -> Result<Response, Error> {
+    async fn success(&self, response: Response, what: &str) -> Result<Response, Error> {
         let status = response.status();
         let retry =
             response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
