@@ -163,7 +163,8 @@ impl Engine {
             }
             fresh
         });
-        self.spawner.close(&container.id, id, Stream::All).await?;
+        // One that has ended already may also be forgotten already.
+        self.spawner.close(&container.id, id, Stream::All).await.unwrap_or_default();
         let streams = Streams::new(started.stdio).doing(|| "reading the output".into())?;
         let input = streams.input.map(Arc::new);
         if exec.request.tty {
