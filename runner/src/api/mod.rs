@@ -78,6 +78,7 @@ pub async fn run(settings: Settings, mut stop: watch::Receiver<bool>) -> Result<
     if ending.settings.on_stop == OnStop::End {
         ending.end().await;
     }
+    ending.close().await;
     Ok(())
 }
 

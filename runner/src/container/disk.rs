@@ -125,6 +125,8 @@ pub struct Disks {
 struct Pool {
     ready: Vec<Disk>,
     next: u64,
+    /// The engine stops: no more are made ready.
+    drained: bool,
 }
 
 impl Disks {
@@ -198,7 +200,7 @@ impl Disks {
     pub fn refill(&self) -> Result<(), Error> {
         loop {
             let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-            if pool.ready.len() >= self.settings.ready {
+            if pool.drained || pool.ready.len() >= self.settings.ready {
                 return Ok(());
             }
             pool.next += 1;
@@ -206,6 +208,16 @@ impl Disks {
             let disk = self.make(self.directory.join(name), self.settings.size)?;
             pool.ready.push(disk);
         }
+    }
+
+    /// Releases the ready ones: for an engine that stops. They are made again when the next one starts.
+    ///
+    /// # Errors
+    /// The first that could not be released; the others are tried all the same.
+    pub fn drain(&self) -> Result<(), Error> {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.drained = true;
+        pool.ready.drain(..).fold(Ok(()), |first, disk| first.and(release(&disk.directory)))
     }
 
     /// Releases every disk whose id `keep` does not want, ready ones of an earlier engine too; answers how many there were.

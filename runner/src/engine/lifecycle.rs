@@ -7,7 +7,7 @@ use super::model::{Resources, RestartPolicy};
 use super::record::{Record, State};
 use super::{Engine, validate};
 use crate::spawner::client::INIT;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// How long a container may take to stop where nothing else was said.
@@ -262,6 +262,29 @@ impl Engine {
             container.wait_until_dead().await;
         };
         futures_util::future::join_all(self.containers().into_iter().map(end)).await;
+    }
+
+    /// Gives back what an engine that stops holds for containers to come, and, where none runs any more, what they shared.
+    pub async fn close(&self) {
+        let engine = self.clone();
+        let closing = tokio::task::spawn_blocking(move || {
+            if let Err(e) = engine.disks.drain() {
+                tracing::warn!("ready disks stay: {e}");
+            }
+            if engine.containers().iter().any(|c| c.state().alive().is_some()) {
+                return;
+            }
+            let internet = engine.internet.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(Err(e)) = internet.map(crate::container::network::internet::Internet::stop) {
+                tracing::warn!("the bridge stays: {e}");
+            }
+            // Groups of those that have just ended are removed in the background.
+            if let Err(e) = engine.groups.sweep(&engine.parent, &|_| false) {
+                tracing::warn!("control groups stay: {e}");
+            }
+            engine.groups.leave(&engine.parent);
+        });
+        closing.await.unwrap_or_default();
     }
 
     /// Removes every container that does not run and that `chosen` names: their ids.

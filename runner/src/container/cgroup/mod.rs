@@ -292,6 +292,15 @@ impl Hierarchy {
         first.map(|()| ids.len())
     }
 
+    /// Removes the parent itself wherever nothing is left below it.
+    pub fn leave(&self, parent: &str) {
+        let roots = self.roots(true);
+        for root in roots.v1.keys().chain(&roots.v2) {
+            // One that still holds groups is not empty, and stays.
+            std::fs::remove_dir(root.join(parent)).unwrap_or_default();
+        }
+    }
+
     /// What of `limits` this host cannot do, in words for its user: those limits are left out.
     #[must_use]
     pub fn warnings(&self, limits: &Limits) -> Vec<String> {
