@@ -217,7 +217,11 @@ impl Disks {
     pub fn drain(&self) -> Result<(), Error> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         pool.drained = true;
-        pool.ready.drain(..).fold(Ok(()), |first, disk| first.and(release(&disk.directory)))
+        let mut first = Ok(());
+        for disk in pool.ready.drain(..) {
+            first = first.and(release(&disk.directory));
+        }
+        first
     }
 
     /// Releases every disk whose id `keep` does not want, ready ones of an earlier engine too; answers how many there were.
