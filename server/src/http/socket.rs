@@ -79,6 +79,8 @@ async fn serve(socket: WebSocket, viewer: Viewer, patience: Patience, stop: Canc
         () = stop.cancelled() => RESTARTING,
     };
     drop(viewer);
+    // A server that stops lets its terminals go too; who sees that first has still only lost the server.
+    let (code, reason) = if code == CLOSED.0 && stop.is_cancelled() { RESTARTING } else { (code, reason) };
     if code == GONE.0 {
         return;
     }
