@@ -119,6 +119,26 @@ impl Sandbox {
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }
 
+    /// A command of `sandlot` itself that talks to this engine.
+    ///
+    /// # Errors
+    /// When the program was not built.
+    pub fn own_command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(crate::program("sandlot")?);
+        command.args(arguments).env("SANDLOT_HOST", self.host()).env("DOCKER_CONFIG", self.dir.path());
+        command.stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// Runs `sandlot …`, which must succeed; answers what it printed without the last line's end.
+    ///
+    /// # Errors
+    /// When it fails; the message carries what it printed.
+    pub fn sandlot(&self, arguments: &[&str]) -> Result<String> {
+        let output = crate::process::run(&mut self.own_command(arguments)?)?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    }
+
     /// The administrator.
     ///
     /// # Errors

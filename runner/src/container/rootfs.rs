@@ -54,6 +54,7 @@ pub fn assemble(
     for (key, path) in [("upperdir", upper), ("workdir", work)] {
         fsconfig_set_string(context.as_fd(), key, path).map_err(at("setting the upper directory"))?;
     }
+    again(work).map_err(at("taking up what an earlier start left"))?;
     // No sync on unmount: what a container wrote need not outlive a crash of the machine.
     fsconfig_set_flag(context.as_fd(), "volatile").map_err(at("setting the overlay volatile"))?;
     let made = fsconfig_create(context.as_fd()).map_err(at("making the overlay"));
@@ -65,6 +66,15 @@ pub fn assemble(
     made?;
     fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_NODEV)
         .map_err(at("mounting the overlay"))
+}
+
+/// A volatile overlay leaves a mark that forbids the next mount, for its upper directory may not be whole after a crash
+/// of the machine (overlayfs.rst, "Volatile mount"). We take that risk, so the mark goes.
+fn again(work: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(work.join("work/incompat")) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
 }
 
 fn map(layer: &Path, userns: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
