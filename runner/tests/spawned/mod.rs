@@ -167,7 +167,8 @@ pub fn sh(script: &str) -> Process {
     process(&["/bin/sh", "-c", script], Stdio::Pipes { stdin: false })
 }
 
-fn layer(at: &Path) {
+/// A file tree of busybox.
+pub fn layer(at: &Path) {
     for dir in ["bin", "etc", "tmp"] {
         std::fs::create_dir_all(at.join(dir)).unwrap();
     }
