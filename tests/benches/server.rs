@@ -1,0 +1,161 @@
+//! Through the web server: what a terminal carries, and what a session that does nothing costs.
+//!
+//! usage: `cargo bench --bench server -- flood MEGABYTES | raw MEGABYTES | shellinabox MEGABYTES | idle SESSIONS`
+//! prints megabytes a second, or mebibytes a session. Run as root; `make bench` does.
+
+use anyhow::{Context, Result, bail, ensure};
+use sandlot_tests::process::Running;
+use sandlot_tests::registry::free_port;
+use sandlot_tests::sandbox::Sandbox;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const IMAGE: &str = "sandlot/starter";
+/// 64 bytes, so that a megabyte is a whole number of lines.
+const LINE: &str = "The quick brown fox jumps over the lazy dog, and over it again.\n";
+const END: &str = "-all-of-it-was-read-";
+const MEGABYTE: usize = 1 << 20;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let [what, count] = &words[..] else { bail!("usage: flood|raw|shellinabox MEGABYTES or idle SESSIONS") };
+    let count: usize = count.parse().context("a number is needed")?;
+    ensure!(count > 0, "at least 1");
+    println!(
+        "{:.2}",
+        match &what[..] {
+            "flood" => flood(count).await?,
+            "raw" => raw(count)?,
+            "shellinabox" => shellinabox(count).await?,
+            "idle" => idle(count).await?,
+            other => bail!("{other}: neither flood, raw, shellinabox nor idle"),
+        }
+    );
+    Ok(())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a rate to two digits")]
+fn rate(megabytes: usize, since: Instant) -> f64 {
+    megabytes as f64 / since.elapsed().as_secs_f64()
+}
+
+/// `cat` through pty, engine's ring, server and WebSocket to a client that acknowledges and looks at the end only.
+async fn flood(megabytes: usize) -> Result<f64> {
+    let sandbox = Sandbox::whole(&[]).await?;
+    let visitor = sandbox.administrator()?;
+    let session = visitor.session(IMAGE).await?;
+    let name = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let mut terminal =
+        visitor.attach(&name(&session["id"]), &name(&session["terminals"][0]["id"])).await?;
+    let lines = megabytes * MEGABYTE / LINE.len();
+    let fill = format!("yes '{}' | head -n {lines} > /tmp/flood; echo re''ady\n", LINE.trim_end());
+    terminal.type_in(&fill).await?;
+    terminal.until("ready").await?;
+    let start = Instant::now();
+    terminal.type_in("cat /tmp/flood; echo -all-of-it''-was-read-\n").await?;
+    let (mut read, mut tail) = (0, Vec::new());
+    while sandlot_tests::client::find(&tail, END.as_bytes()).is_none() {
+        let bytes = terminal.bytes().await?.context("the terminal ended")?;
+        read += bytes.len();
+        let kept = tail.len().saturating_sub(END.len());
+        tail.drain(..kept);
+        tail.extend_from_slice(&bytes);
+    }
+    ensure!(read >= megabytes * MEGABYTE, "only {read} bytes came");
+    Ok(rate(megabytes, start))
+}
+
+/// The same file, written by `cat` to a pty of the host and read by this thread.
+fn raw(megabytes: usize) -> Result<f64> {
+    let (folder, file) = filled(megabytes)?;
+    let pair = portable_pty::native_pty_system().openpty(portable_pty::PtySize::default())?;
+    let mut command = portable_pty::CommandBuilder::new("cat");
+    command.arg(&file);
+    let mut reader = pair.master.try_clone_reader()?;
+    let start = Instant::now();
+    let mut child = pair.slave.spawn_command(command)?;
+    drop(pair.slave);
+    let (mut read, mut buffer) = (0, vec![0; 1 << 16]);
+    // A pty whose last writer is gone answers EIO: that is its end.
+    while let Ok(n @ 1..) = reader.read(&mut buffer) {
+        read += n;
+    }
+    let rate = rate(megabytes, start);
+    child.wait()?;
+    ensure!(read >= megabytes * MEGABYTE, "only {read} bytes came");
+    drop(folder);
+    Ok(rate)
+}
+
+/// The same file through Debian's `shellinabox`, by the requests that its page makes.
+async fn shellinabox(megabytes: usize) -> Result<f64> {
+    let (folder, file) = filled(megabytes)?;
+    let port = free_port()?;
+    let service = format!("/:{0}:{0}:/:cat {1}", "root", file.display());
+    let mut command = Command::new("shellinaboxd");
+    command.args(["--disable-ssl", "--localhost-only", "--no-beep", "--port", &port.to_string()]);
+    command.args(["--service", &service]);
+    let mut daemon = Running::start(&mut command, &folder.path().join("log"))?;
+    let client = sandlot_tests::client::http()?;
+    let url = format!("http://127.0.0.1:{port}/");
+    let up = || async { client.get(&url).send().await.ok() };
+    sandlot_tests::wait::until("shellinabox", up).await.with_context(|| daemon.log())?;
+    let (start, mut read, mut session) = (Instant::now(), 0, String::new());
+    while read < megabytes * MEGABYTE {
+        let form = format!("width=80&height=24{session}&rooturl=%2F");
+        let request = client.post(format!("{url}?")).header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body(form).send().await?;
+        ensure!(answer.status().is_success(), "shellinabox answered {} after {read} bytes", answer.status());
+        let answer: serde_json::Value = serde_json::from_slice(&answer.bytes().await?)?;
+        session = format!("&session={}", answer["session"].as_str().unwrap_or_default());
+        read += answer["data"].as_str().unwrap_or_default().len();
+    }
+    let rate = rate(megabytes, start);
+    daemon.terminate()?;
+    Ok(rate)
+}
+
+/// How much less memory the host has for others, a session with a shell at its prompt. Everything counts: kernel,
+/// engine, server, the rings of the terminals.
+async fn idle(sessions: usize) -> Result<f64> {
+    let sandbox = Sandbox::whole(&[]).await?;
+    let visitor = sandbox.administrator()?;
+    // The first pays for what all share.
+    visitor.session(IMAGE).await?;
+    let before = available().await?;
+    for _ in 0..sessions {
+        visitor.session(IMAGE).await?;
+    }
+    let after = available().await?;
+    #[allow(clippy::cast_precision_loss, reason = "mebibytes to two digits")]
+    Ok((before as f64 - after as f64) / 1024.0 / sessions as f64)
+}
+
+/// `MemAvailable` in KiB when it has settled, with nothing cached that could be dropped.
+async fn available() -> Result<i64> {
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    rustix::fs::sync();
+    std::fs::write("/proc/sys/vm/drop_caches", "3")?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).context("no MemAvailable")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn filled(megabytes: usize) -> Result<(tempfile::TempDir, PathBuf)> {
+    let folder = tempfile::Builder::new().prefix("sandlot-bench-").tempdir()?;
+    let file = folder.path().join("flood");
+    fill(&file, megabytes)?;
+    Ok((folder, file))
+}
+
+fn fill(file: &Path, megabytes: usize) -> Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(file)?);
+    for _ in 0..megabytes * MEGABYTE / LINE.len() {
+        file.write_all(LINE.as_bytes())?;
+    }
+    Ok(file.flush()?)
+}
