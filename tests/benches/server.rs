@@ -48,8 +48,7 @@ async fn flood(megabytes: usize) -> Result<f64> {
     let visitor = sandbox.administrator()?;
     let session = visitor.session(IMAGE).await?;
     let name = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let mut terminal =
-        visitor.attach(&name(&session["id"]), &name(&session["terminals"][0]["id"])).await?;
+    let mut terminal = visitor.attach(&name(&session["id"]), &name(&session["terminals"][0]["id"])).await?;
     let lines = megabytes * MEGABYTE / LINE.len();
     let fill = format!("yes '{}' | head -n {lines} > /tmp/flood; echo re''ady\n", LINE.trim_end());
     terminal.type_in(&fill).await?;
@@ -106,7 +105,8 @@ async fn shellinabox(megabytes: usize) -> Result<f64> {
     let (start, mut read, mut session) = (Instant::now(), 0, String::new());
     while read < megabytes * MEGABYTE {
         let form = format!("width=80&height=24{session}&rooturl=%2F");
-        let request = client.post(format!("{url}?")).header("content-type", "application/x-www-form-urlencoded");
+        let request =
+            client.post(format!("{url}?")).header("content-type", "application/x-www-form-urlencoded");
         let answer = request.body(form).send().await?;
         ensure!(answer.status().is_success(), "shellinabox answered {} after {read} bytes", answer.status());
         let answer: serde_json::Value = serde_json::from_slice(&answer.bytes().await?)?;

@@ -7,6 +7,7 @@ mod modes;
 pub mod outbox;
 pub mod protocol;
 mod screen;
+mod skim;
 mod task;
 mod viewers;
 

@@ -4,6 +4,7 @@
 //! rebuild the screen. Knows neither pty nor viewer.
 
 use super::modes::Modes;
+use super::skim;
 use avt::parser::{Function, Parser, State};
 use avt::{Line, Pen, Terminal};
 use sandlot_wire::Size;
@@ -30,6 +31,8 @@ pub(super) struct Screen {
     unfinished: String,
     /// The first bytes of a character that is not complete yet.
     partial: Vec<u8>,
+    /// Whether only a part of the screen scrolls.
+    region: bool,
 }
 
 impl Screen {
@@ -43,6 +46,7 @@ impl Screen {
             size,
             unfinished: String::new(),
             partial: Vec::new(),
+            region: false,
         }
     }
 
@@ -55,7 +59,7 @@ impl Screen {
             joined = std::mem::take(&mut self.partial);
             rest = &joined;
         }
-        let mut chunks = rest.utf8_chunks().peekable();
+        let mut chunks = self.pass_over(rest).utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
             self.feed_text(chunk.valid());
             let invalid = chunk.invalid();
@@ -68,6 +72,17 @@ impl Screen {
                 self.feed_char(char::REPLACEMENT_CHARACTER);
             }
         }
+    }
+
+    /// Leaves out what the rest of `bytes` scrolls out of memory anyway; answers the rest.
+    fn pass_over<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.region || self.parser.state != State::Ground {
+            return bytes;
+        }
+        let lines = scrollback_lines(self.size) + usize::from(self.size.rows);
+        let (passed, rest) = bytes.split_at(skim::out_of_sight(bytes, lines));
+        skim::colours(passed).for_each(|sequence| self.feed_text(sequence));
+        rest
     }
 
     fn feed_text(&mut self, text: &str) {
@@ -99,8 +114,21 @@ impl Screen {
         }
         if self.parser.state == State::Ground {
             self.modes.take(&self.unfinished);
+            self.region = self.region_after(&self.unfinished);
             self.unfinished.clear();
         }
+    }
+
+    /// Whether only a part of the screen scrolls after a whole escape sequence.
+    fn region_after(&self, sequence: &str) -> bool {
+        if matches!(sequence, "\x1bc" | "\x1b[!p") {
+            return false;
+        }
+        let set = sequence.strip_prefix("\x1b[").and_then(|rest| rest.strip_suffix('r'));
+        let Some(set) = set else { return self.region };
+        let mut numbers = set.split(';').map(|number| number.parse().unwrap_or(0));
+        let (top, bottom) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        top > 1 || (bottom != 0 && bottom < self.size.rows)
     }
 
     /// Gives the screen another size; lines are wrapped anew as xterm.js does.
@@ -175,9 +203,12 @@ impl Screen {
 
 /// An emulator with the scrollback that a terminal of this width gets.
 fn empty(size: Size) -> Terminal {
-    let lines = (SCROLLBACK_CELLS / usize::from(size.cols)).min(SCROLLBACK_LINES);
-    Terminal::with_scrollback(size.cols.into(), size.rows.into(), Some(lines))
+    Terminal::with_scrollback(size.cols.into(), size.rows.into(), Some(scrollback_lines(size)))
         .unwrap_or_else(|_| unreachable!("a clamped size is not zero"))
+}
+
+fn scrollback_lines(size: Size) -> usize {
+    (SCROLLBACK_CELLS / usize::from(size.cols)).min(SCROLLBACK_LINES)
 }
 
 /// Whether these bytes may become a character once more arrive.

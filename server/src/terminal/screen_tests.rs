@@ -128,3 +128,45 @@ proptest! {
         let _ = shown(&shown(&bytes).snapshot());
     }
 }
+
+/// What `bytes` come to when nothing is passed over: fed in pieces too short for that.
+fn wholly(screen: &mut Screen, bytes: &[u8]) {
+    bytes.chunks(512).for_each(|piece| screen.feed(piece));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn passing_over_what_scrolls_away_changes_nothing(
+        before in "(\\x1b\\[(2;5r|r|1;6r|\\?1049h|4h|\\?7l|7m|1;1H|\\?6h)|\\x1b7|[a-z]|\n){0,8}",
+        flood in prop::collection::vec("(a{0,30}|\\x1b\\[3[0-7]m|\t|漢|é|°|\x08| )\r\n", 1100..1400),
+        after in "(b{0,30}|\\x1b\\[(m|A|3C|K|J|L|2M)|\\x1b8|\n|\r){0,8}",
+    ) {
+        let (first, rest) = (before.as_bytes(), [flood.concat(), after].concat());
+        let (mut quick, mut slow) = (Screen::new(SIZE), Screen::new(SIZE));
+        // What comes before is fed by itself, as what an earlier half of the ring held.
+        wholly(&mut quick, first);
+        quick.feed(rest.as_bytes());
+        wholly(&mut slow, first);
+        wholly(&mut slow, rest.as_bytes());
+        prop_assert_eq!(quick.terminal.dump(), slow.terminal.dump());
+        let last = |screen: &Screen| { let mut lines = state(screen).1; lines.split_off(lines.len().saturating_sub(1000)) };
+        prop_assert_eq!(last(&quick), last(&slow));
+    }
+}
+
+#[test]
+fn a_flood_is_passed_over_and_a_scrolling_region_is_not() {
+    let flood = "line\r\n".repeat(3000);
+    let mut screen = shown(b"");
+    assert!(screen.pass_over(flood.as_bytes()).len() < flood.len() / 2);
+    for (region, passes) in
+        [("\x1b[2;5r", false), ("\x1b[1;6r", true), ("\x1b[r", true), ("\x1b[2r", false), ("\x1bc", true)]
+    {
+        screen.feed(region.as_bytes());
+        assert_eq!(screen.pass_over(flood.as_bytes()).len() < flood.len(), passes, "{region:?}");
+    }
+    screen.feed(b"\x1b[1");
+    assert_eq!(screen.pass_over(flood.as_bytes()).len(), flood.len(), "in the midst of a sequence");
+}
