@@ -16,12 +16,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-/// Raw bytes in a half before it is full.
-pub const RAW: usize = 256 * 1024;
+/// Raw bytes in a half before it is full: a flood writes a snapshot for each. Pages that no byte was written to cost
+/// nothing.
+pub const RAW: usize = 1024 * 1024;
 /// The longest snapshot.
 pub const SNAPSHOT: usize = 512 * 1024;
 
-const MAGIC: u64 = 0x3130_676e_6972_6c73;
+const MAGIC: u64 = 0x3230_676e_6972_6c73;
 const HEADER: usize = 4096;
 const HALF: usize = SNAPSHOT + RAW;
 const LEN: usize = HEADER + 2 * HALF;
@@ -126,6 +127,12 @@ impl Ring {
         let mut snapshot = vec![0; len];
         self.mapping.copy_out(snapshot_at(self.half), &mut snapshot)?;
         Ok(Recovered { seq: self.seq()?, snapshot, bytes: self.since_snapshot()? })
+    }
+
+    /// How many raw bytes there are since the last snapshot.
+    #[must_use]
+    pub fn filled(&self) -> usize {
+        self.filled
     }
 
     /// The raw bytes since the last snapshot.

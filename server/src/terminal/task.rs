@@ -28,6 +28,9 @@ const BURST: usize = 128 * 1024;
 /// Typed bytes that wait for a program that does not read; more disconnects whoever typed them.
 const PENDING: usize = 4 * 1024 * 1024;
 
+/// Raw bytes that a viewer who joins is sent; more are first turned into the screen that they come to.
+const REPLAY: usize = 256 * 1024;
+
 /// How long an emulated screen is kept after its last use.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -173,8 +176,9 @@ impl Task {
     }
 
     /// The bytes that rebuild the screen: the last snapshot and what was printed since.
-    fn replay(&self) -> Vec<u8> {
-        match self.ring.recover() {
+    fn replay(&mut self) -> Vec<u8> {
+        let short = if self.ring.filled() > REPLAY { self.flip(self.size) } else { Ok(()) };
+        match short.and_then(|()| Ok(self.ring.recover()?)) {
             Ok(found) => [found.snapshot, found.bytes].concat(),
             Err(error) => {
                 tracing::error!(terminal = self.id, %error, "the terminal's ring is broken");
