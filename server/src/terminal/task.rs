@@ -25,6 +25,12 @@ use tokio::time::Instant;
 /// Bytes read before viewers are served: a pty gives at most 4 KiB a call.
 const BURST: usize = 128 * 1024;
 
+/// In a flood, what is read goes to the viewers when there is this much of it,
+const BATCH: usize = 64 * 1024;
+
+/// or when so long has passed since they last got something. After a pause they get the first byte at once.
+const BEAT: Duration = Duration::from_millis(1);
+
 /// Typed bytes that wait for a program that does not read; more disconnects whoever typed them.
 const PENDING: usize = 4 * 1024 * 1024;
 
@@ -49,6 +55,9 @@ pub(super) struct Task {
     viewers: Viewers,
     size: Size,
     pending: BytesMut,
+    /// Bytes in the ring that the viewers were not sent yet.
+    unsent: usize,
+    sent: Instant,
     screen: Option<Emulated>,
 }
 
@@ -84,7 +93,21 @@ impl Task {
         #[expect(deprecated, reason = "its successor is unsafe for types that may lie; an OwnedFd is true")]
         let master = AsyncFd::with_interest(master, Interest::READABLE | Interest::WRITABLE)?;
         let (viewers, pending) = (Viewers::default(), BytesMut::new());
-        Ok(Self { id, master, ring, activity, inbox, commands, phase, viewers, size, pending, screen: None })
+        Ok(Self {
+            id,
+            master,
+            ring,
+            activity,
+            inbox,
+            commands,
+            phase,
+            viewers,
+            size,
+            pending,
+            unsent: 0,
+            sent: Instant::now(),
+            screen: None,
+        })
     }
 
     /// Lives until it is closed or nobody has a handle any more.
@@ -117,6 +140,7 @@ impl Task {
                     }
                 },
                 () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    self.flush();
                     self.viewers.drop_stalled();
                     if self.screen.as_ref().is_some_and(|emulated| emulated.used.elapsed() >= QUIET) {
                         self.screen = None;
@@ -124,12 +148,14 @@ impl Task {
                 },
             }
         }
+        self.flush();
         self.viewers.end(Parting::Closed);
     }
 
     fn wake(&self) -> Option<Instant> {
         let quiet = self.screen.as_ref().map(|emulated| emulated.used + QUIET);
-        [self.viewers.deadline(), quiet].into_iter().flatten().min()
+        let beat = (self.unsent > 0).then(|| self.sent + BEAT);
+        [self.viewers.deadline(), quiet, beat].into_iter().flatten().min()
     }
 
     fn obey(&mut self, command: Command) {
@@ -177,6 +203,8 @@ impl Task {
 
     /// The bytes that rebuild the screen: the last snapshot and what was printed since.
     fn replay(&mut self) -> Vec<u8> {
+        // What the replay holds must not come once more.
+        self.flush();
         let short = if self.ring.filled() > REPLAY { self.flip(self.size) } else { Ok(()) };
         match short.and_then(|()| Ok(self.ring.recover()?)) {
             Ok(found) => [found.snapshot, found.bytes].concat(),
@@ -234,9 +262,9 @@ impl Task {
                 Err(error) => return Err(error),
             }
         };
-        if total > 0 {
-            let bytes = self.ring.last(total).map_err(io::Error::other)?;
-            self.viewers.send(&bytes);
+        self.unsent += total;
+        if self.unsent >= BATCH || self.sent.elapsed() >= BEAT || matches!(round, Round::HungUp) {
+            self.flush();
         }
         if self.ring.is_full() {
             self.flip(self.size).map_err(io::Error::other)?;
@@ -244,8 +272,21 @@ impl Task {
         Ok(round)
     }
 
+    /// Sends the viewers what they were not sent yet.
+    fn flush(&mut self) {
+        if self.unsent == 0 {
+            return;
+        }
+        match self.ring.last(std::mem::take(&mut self.unsent)) {
+            Ok(bytes) => self.viewers.send(&bytes),
+            Err(error) => tracing::error!(terminal = self.id, %error, "the terminal's ring is broken"),
+        }
+        self.sent = Instant::now();
+    }
+
     /// Begins the ring's other half with the present screen, brought to `size`.
     fn flip(&mut self, size: Size) -> Result<(), Error> {
+        self.flush();
         let seq = self.ring.seq()?;
         let mut emulated = match self.screen.take() {
             Some(mut emulated) => {
@@ -307,6 +348,7 @@ impl Task {
         if *self.phase.borrow() == Phase::Open {
             let _ = self.read();
         }
+        self.flush();
         let _ = self.phase.send(Phase::Exited(code));
         self.pending.clear();
         self.viewers.announce(&ServerMessage::Exit { code }, None);
