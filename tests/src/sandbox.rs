@@ -139,6 +139,16 @@ impl Sandbox {
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }
 
+    /// Runs `sandlot …`; answers its exit code, and what it printed to both outputs.
+    ///
+    /// # Errors
+    /// When the program was not built.
+    pub fn said(&self, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+        let output = self.own_command(arguments)?.output()?;
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        Ok((output.status.code(), said.into_owned()))
+    }
+
     /// The administrator.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 use super::error::{Answer, Error};
 use super::filters::Filters;
 use super::query::Parameters;
-use crate::engine::Engine;
 use crate::engine::volumes::Volume;
+use crate::engine::{self, Engine};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -61,8 +61,15 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(name): Path<Strin
 }
 
 /// `DELETE /volumes/{name}`
-pub(super) async fn remove(State(engine): State<Engine>, Path(name): Path<String>) -> Answer<StatusCode> {
-    engine.remove_volume(&name)?;
+pub(super) async fn remove(
+    State(engine): State<Engine>,
+    Path(name): Path<String>,
+    Query(p): Query<Parameters>,
+) -> Answer<StatusCode> {
+    match engine.remove_volume(&name) {
+        Err(engine::Error::NotFound { .. }) if p.on("force") => {}
+        other => other?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

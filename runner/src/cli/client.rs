@@ -2,18 +2,22 @@
 
 use super::error::Error;
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::io;
 use std::path::{Path, PathBuf};
+use tokio::io::AsyncRead;
 use tokio::net::UnixStream;
+use tokio_util::io::{ReaderStream, StreamReader};
 
 /// The version of the Docker Engine API that is spoken.
 const VERSION: &str = "/v1.43";
@@ -21,6 +25,8 @@ const VERSION: &str = "/v1.43";
 const MESSAGE: usize = 64 << 10;
 /// The longest JSON answer that is read.
 const ANSWER: usize = 64 << 20;
+/// The longest line of an answer that is a stream of JSON.
+const LINE: usize = 1 << 20;
 /// What may stand in a path or a query as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -69,6 +75,21 @@ impl Call {
     pub(super) fn query(mut self, name: &str, value: impl AsRef<str>) -> Self {
         let sign = if self.path.contains('?') { '&' } else { '?' };
         self.path += &format!("{sign}{name}={}", segment(value.as_ref()));
+        self
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub(super) fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// With a tar archive as its body, sent as it is read.
+    #[must_use]
+    pub(super) fn archive(mut self, reader: impl AsyncRead + Send + 'static) -> Self {
+        self.headers.push((CONTENT_TYPE.as_str(), "application/x-tar".to_owned()));
+        self.body = StreamBody::new(ReaderStream::new(reader).map_ok(Frame::data)).boxed_unsync();
         self
     }
 
@@ -131,6 +152,34 @@ impl Client {
     pub(super) async fn done(&self, call: Call) -> Result<(), Error> {
         let answer = self.send(call).await?;
         whole(answer, ANSWER).await.map(drop)
+    }
+
+    /// Makes the call; its answer is read as it comes.
+    pub(super) async fn stream(&self, call: Call) -> Result<impl AsyncRead + Send + use<>, Error> {
+        let body = self.send(call).await?.into_body();
+        Ok(StreamReader::new(body.into_data_stream().map_err(io::Error::other)))
+    }
+
+    /// Makes the call, whose answer is a JSON value a line; `f` gets each when it comes.
+    pub(super) async fn lines(
+        &self,
+        call: Call,
+        mut f: impl FnMut(Value) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut body = self.send(call).await?.into_body();
+        let mut text: Vec<u8> = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| Error::Protocol(format!("the answer broke off: {e}")))?;
+            text.extend_from_slice(frame.data_ref().map_or(&[][..], |d| d));
+            while let Some(end) = text.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = text.drain(..=end).collect();
+                f(serde_json::from_slice(&line)?)?;
+            }
+            if text.len() > LINE {
+                return Err(Error::Protocol(format!("a line of the answer is longer than {LINE} bytes")));
+            }
+        }
+        Ok(())
     }
 
     /// Makes the call and takes the connection over.

@@ -5,6 +5,7 @@ use super::values;
 use crate::engine::model::{Config, HostConfig, Resources, RestartPolicy, Throttle, Ulimit};
 use clap::{ArgAction, Args};
 use serde::Serialize;
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// What `run` and `create` have in common.
@@ -165,6 +166,20 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// Those that were given, and nothing else, as `update` takes them.
+    pub(super) fn given(self) -> serde_json::Map<String, Value> {
+        let nothing = |value: &Value| match value {
+            Value::Null => true,
+            Value::Number(number) => number.as_i64() == Some(0),
+            Value::String(text) => text.is_empty(),
+            Value::Array(list) => list.is_empty(),
+            _ => false,
+        };
+        let all = serde_json::to_value(self.resources()).unwrap_or_default();
+        let all = all.as_object().cloned().unwrap_or_default();
+        all.into_iter().filter(|(_, value)| !nothing(value)).collect()
+    }
+
     /// As the engine takes them; what was not given is 0 or empty.
     pub(super) fn resources(self) -> Resources {
         Resources {

@@ -4,7 +4,9 @@ use super::client::{Call, Client};
 use super::container_options::{Attachment, ContainerOptions, Creation};
 use super::error::Error;
 use super::format;
+use super::images::{self, Told};
 use clap::Args;
+use hyper::StatusCode;
 use std::path::PathBuf;
 
 /// Create a container without starting it
@@ -29,6 +31,7 @@ pub(super) struct Options {
     name: Option<String>,
     platform: Option<String>,
     cidfile: Option<PathBuf>,
+    pull: String,
     /// Whether the container is removed at its end.
     pub(super) remove: bool,
 }
@@ -40,6 +43,7 @@ impl Options {
             name: options.name.clone(),
             platform: options.platform.clone(),
             cidfile: options.cidfile.clone(),
+            pull: options.pull.clone(),
             remove: options.rm,
         }
     }
@@ -60,13 +64,27 @@ pub(super) async fn create(client: &Client, options: &Options, creation: Creatio
             path.display()
         )));
     }
-    let mut call = Call::post("/containers/create");
-    for (name, value) in [("name", &options.name), ("platform", &options.platform)] {
-        if let Some(value) = value {
-            call = call.query(name, value);
+    let image = &creation.config.image;
+    let call = || {
+        let mut call = Call::post("/containers/create");
+        for (name, value) in [("name", &options.name), ("platform", &options.platform)] {
+            if let Some(value) = value {
+                call = call.query(name, value);
+            }
         }
+        call.json(&creation)
+    };
+    if options.pull == "always" {
+        images::pull(client, image, options.platform.as_deref(), Told::Aside).await?;
     }
-    let created: Created = client.json(call.json(&creation)?).await?;
+    let created: Created = match client.json(call()?).await {
+        Err(Error::Refused { status: StatusCode::NOT_FOUND, .. }) if options.pull == "missing" => {
+            eprintln!("Unable to find image '{image}' locally");
+            images::pull(client, image, options.platform.as_deref(), Told::Aside).await?;
+            client.json(call()?).await?
+        }
+        other => other?,
+    };
     for warning in created.warnings {
         eprintln!("WARNING: {warning}");
     }

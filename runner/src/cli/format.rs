@@ -1,7 +1,8 @@
-//! How lists are printed: aligned columns, JSON lines, or a template a line; and `{{.Field}}` templates themselves.
+//! How lists are printed: aligned columns, JSON lines, or a template a line.
 
 use super::error::Error;
-use serde_json::Value;
+use super::template::render;
+use serde_json::{Map, Value};
 use std::io::Write;
 
 /// The least width of a column and the space after its text, as Docker's.
@@ -30,16 +31,54 @@ pub(super) fn list(format: Option<&str>, columns: &[Column], rows: &[Value]) -> 
         let row = |row: &Value| columns.iter().map(|(_, field)| text(&row[*field])).collect();
         return Ok(table(std::iter::once(heads).chain(rows.iter().map(row)).collect()));
     };
-    if format == "json" {
+    if matches!(format, "json" | "{{json .}}") {
         return Ok(rows.iter().map(|row| format!("{row}\n")).collect());
     }
     let Some(rest) = format.strip_prefix("table ") else {
         return rows.iter().map(|row| Ok(render(format, row)? + "\n")).collect();
     };
-    let head = columns.iter().map(|(head, field)| ((*field).to_owned(), Value::from(*head))).collect();
+    let fields = rows.first().and_then(Value::as_object).into_iter().flatten();
+    let mut head: Map<String, Value> = fields.map(|(field, _)| (field.clone(), heading(field))).collect();
+    head.extend(columns.iter().map(|(head, field)| ((*field).to_owned(), Value::from(*head))));
     let cells = |row: &Value| Ok(render(rest, row)?.split('\t').map(str::to_owned).collect());
     let rows = std::iter::once(&Value::Object(head)).chain(rows).map(cells).collect::<Result<_, Error>>()?;
     Ok(table(rows))
+}
+
+/// The head of a column that is usually not shown: `CreatedAt` is `CREATED AT`.
+fn heading(field: &str) -> Value {
+    let mut head = String::new();
+    let mut small = false;
+    for c in field.chars() {
+        if small && c.is_uppercase() {
+            head.push(' ');
+        }
+        small = c.is_lowercase();
+        head.extend(c.to_uppercase());
+    }
+    Value::from(head)
+}
+
+/// One thing after the other, each as `format` says; without one, all as an indented JSON list.
+pub(super) fn objects(format: Option<&str>, all: &[Value]) -> Result<String, Error> {
+    match format.unwrap_or_default() {
+        "" => Ok(serde_json::to_string_pretty(all)? + "\n"),
+        "json" => Ok(serde_json::to_string(all)? + "\n"),
+        template => all.iter().map(|one| Ok(render(template, one)? + "\n")).collect(),
+    }
+}
+
+/// One thing, as `format` says.
+pub(super) fn object(format: Option<&str>, one: &Value) -> Result<String, Error> {
+    match format {
+        None | Some("" | "json") => Ok(format!("{one}\n")),
+        Some(template) => Ok(render(template, one)? + "\n"),
+    }
+}
+
+/// One field of each row, a line each.
+pub(super) fn ids(rows: &[Value], field: &str) -> Result<u8, Error> {
+    print(&rows.iter().map(|row| text(&row[field]) + "\n").collect::<String>()).map(|()| 0)
 }
 
 /// Rows of cells, aligned.
@@ -64,64 +103,6 @@ pub(super) fn table(rows: Vec<Vec<String>>) -> String {
     out
 }
 
-/// A template: `{{.Field.Of.Field}}`, `{{json .Field}}`, `{{len .}}`, `{{upper .}}`, `{{lower .}}`; `\t` and `\n`.
-pub(super) fn render(template: &str, value: &Value) -> Result<String, Error> {
-    let template = template.replace("\\t", "\t").replace("\\n", "\n");
-    let mut out = String::new();
-    let mut rest = template.as_str();
-    while let Some((before, after)) = rest.split_once("{{") {
-        let unclosed = || Error::Invalid(format!("template {template:?}: a {{{{ is not closed"));
-        let (action, after) = after.split_once("}}").ok_or_else(unclosed)?;
-        out += before;
-        out += &evaluate(action.trim_matches(['-', ' ']), value)?;
-        rest = after;
-    }
-    Ok(out + rest)
-}
-
-fn evaluate(action: &str, value: &Value) -> Result<String, Error> {
-    let (path, function) = match action.split_once('|') {
-        Some((path, function)) => (path.trim(), Some(function.trim())),
-        None => match action.split_once(' ') {
-            Some((function, path)) => (path.trim(), Some(function)),
-            None => (action, None),
-        },
-    };
-    let found = field(path, value)?;
-    Ok(match function {
-        None => text(found),
-        Some("json") => found.to_string(),
-        Some("upper") => text(found).to_uppercase(),
-        Some("lower") => text(found).to_lowercase(),
-        Some("len") => match found {
-            Value::Array(list) => list.len(),
-            Value::Object(map) => map.len(),
-            other => text(other).len(),
-        }
-        .to_string(),
-        Some(other) => {
-            return Err(Error::Invalid(format!(
-                "template: the function {other:?} is not known; json, len, upper and lower are"
-            )));
-        }
-    })
-}
-
-fn field<'a>(path: &str, value: &'a Value) -> Result<&'a Value, Error> {
-    let Some(path) = path.strip_prefix('.') else {
-        return Err(Error::Invalid(format!(
-            "template: {path:?} is no field: write for example {{{{.Name}}}}"
-        )));
-    };
-    path.split('.').filter(|name| !name.is_empty()).try_fold(value, |value, name| {
-        value.get(name).ok_or_else(|| {
-            let known = value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>().join(", "));
-            let known = known.unwrap_or_else(|| "no fields".to_owned());
-            Error::Invalid(format!("template: there is no field {name:?}; there are: {known}"))
-        })
-    })
-}
-
 /// A value as people read it.
 pub(super) fn text(value: &Value) -> String {
     match value {
@@ -134,7 +115,7 @@ pub(super) fn text(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{list, render};
+    use super::list;
     use serde_json::json;
 
     const COLUMNS: &[super::Column] = &[("CONTAINER ID", "ID"), ("NAMES", "Names")];
@@ -147,16 +128,8 @@ mod tests {
         assert_eq!(list(Some("json"), COLUMNS, &rows).unwrap(), "{\"ID\":\"abc\",\"Names\":\"x\"}\n");
         let table = list(Some("table {{.Names}}\\t{{.ID}}"), COLUMNS, &rows).unwrap();
         assert_eq!(table, "NAMES     CONTAINER ID\nx         abc\n");
-    }
-
-    #[test]
-    fn templates() {
-        let value = json!({"State": {"Pid": 7, "Args": ["a", "b"]}, "Name": "/x"});
-        assert_eq!(render("{{.State.Pid}}-{{ .Name }}", &value).unwrap(), "7-/x");
-        assert_eq!(render("{{json .State.Args}}{{len .State.Args}}", &value).unwrap(), "[\"a\",\"b\"]2");
-        assert_eq!(render("{{.State.Args}}", &value).unwrap(), "[a b]");
-        for bad in ["{{.Nme}}", "{{Name}}", "{{.Name", "{{wat .Name}}"] {
-            assert!(render(bad, &value).is_err(), "{bad}");
-        }
+        let more = [json!({"ID": "abc", "Names": "x", "CreatedAt": "now"})];
+        let table = list(Some("table {{.CreatedAt}}"), COLUMNS, &more).unwrap();
+        assert_eq!(table, "CREATED AT\nnow\n");
     }
 }

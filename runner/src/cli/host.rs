@@ -5,7 +5,7 @@ use super::error::Error;
 use super::format;
 use crate::container::host::probe;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Show what this host offers, what is missing, and what brings it
 #[derive(Debug, Args)]
@@ -40,12 +40,60 @@ impl Doctor {
     }
 }
 
-/// Prints an answer of the engine, indented.
-pub(super) async fn show(client: &Client, path: &str) -> Result<u8, Error> {
-    let found: Value = client.json(Call::get(path)).await?;
+/// Show what the engine is and holds
+#[derive(Debug, Args)]
+pub(super) struct Info {
+    /// json, or a template like '{{.ServerVersion}}'
+    #[arg(short, long)]
+    format: Option<String>,
+}
+
+impl Info {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let found: Value = client.json(Call::get("/info")).await?;
+        if self.format.is_some() {
+            return format::print(&format::object(self.format.as_deref(), &found)?).map(|()| 0);
+        }
+        format::print(&plain(&found, "")).map(|()| 0)
+    }
+}
+
+/// Show the versions
+#[derive(Debug, Args)]
+pub(super) struct Version {
+    /// json, or a template like '{{.Server.Version}}'
+    #[arg(short, long)]
+    format: Option<String>,
+}
+
+impl Version {
+    /// Runs it; our own version is shown also where no engine answers.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let server: Result<Value, Error> = client.json(Call::get("/version")).await;
+        let ours = json!({
+            "Version": env!("CARGO_PKG_VERSION"),
+            "Os": std::env::consts::OS,
+            "Arch": std::env::consts::ARCH,
+        });
+        let known = server.as_ref().ok().cloned();
+        let both = json!({ "Client": ours, "Server": known });
+        if self.format.is_some() {
+            format::print(&format::object(self.format.as_deref(), &both)?)?;
+        } else {
+            format::print(&format!("Client:\n{}", plain(&both["Client"], " ")))?;
+            if known.is_some() {
+                format::print(&format!("\nServer:\n{}", plain(&both["Server"], " ")))?;
+            }
+        }
+        server.map(|_| 0)
+    }
+}
+
+/// The fields that are a word or a number, a line each.
+fn plain(found: &Value, indent: &str) -> String {
     let all = found.as_object().into_iter().flatten();
-    let plain =
+    let words =
         all.filter(|(_, value)| !value.is_object() && !value.is_array() && !format::text(value).is_empty());
-    let text: String = plain.map(|(name, value)| format!("{name}: {}\n", format::text(value))).collect();
-    format::print(&text).map(|()| 0)
+    words.map(|(name, value)| format!("{indent}{name}: {}\n", format::text(value))).collect()
 }

@@ -95,25 +95,14 @@ impl Containers {
 
     /// Waits for each to end, and prints their exit codes.
     pub(super) async fn wait(self, client: &Client) -> Result<u8, Error> {
+        let mut failures = each::Failures::default();
         for id in &self.containers {
-            let ended: Value = client.json(Call::container(Method::POST, id, "wait")).await?;
-            format::line(&format::text(&ended["StatusCode"]))?;
+            let ended: Result<Value, Error> = client.json(Call::container(Method::POST, id, "wait")).await;
+            if let Some(ended) = failures.note(ended)? {
+                format::line(&format::text(&ended["StatusCode"]))?;
+            }
         }
-        Ok(0)
-    }
-
-    /// Prints what is known of each container, or image.
-    pub(super) async fn inspect(self, client: &Client) -> Result<u8, Error> {
-        let mut all = Vec::new();
-        for name in &self.containers {
-            let found: Result<Value, Error> = client.json(Call::container(Method::GET, name, "json")).await;
-            all.push(match found {
-                Ok(found) => found,
-                Err(_) => client.json(Call::get(format!("/images/{name}/json"))).await?,
-            });
-        }
-        let text = serde_json::to_string_pretty(&all).unwrap_or_default();
-        format::line(&text).map(|()| 0)
+        failures.code()
     }
 
     /// Prints the processes of each.

@@ -4,11 +4,8 @@ use super::client::{Call, Client};
 use super::error::Error;
 use super::streams::{Framing, show};
 use clap::Args;
-use futures_util::TryStreamExt;
-use http_body_util::BodyExt;
 use hyper::Method;
 use serde_json::Value;
-use std::io;
 
 /// Show what a container has printed
 #[derive(Debug, Args)]
@@ -22,11 +19,11 @@ pub(super) struct Logs {
     /// The last this many lines
     #[arg(short = 'n', long, default_value = "all", value_name = "N")]
     tail: String,
-    /// Only what was printed since then: a time, or seconds since 1970
-    #[arg(long)]
+    /// Only what was printed since then: a time, seconds since 1970, or how long ago (10m)
+    #[arg(long, value_parser = super::values::moment)]
     since: Option<String>,
     /// Only what was printed until then
-    #[arg(long)]
+    #[arg(long, value_parser = super::values::moment)]
     until: Option<String>,
     /// Its name or id
     container: String,
@@ -49,7 +46,6 @@ impl Logs {
                 call = call.query(name, value);
             }
         }
-        let body = client.send(call).await?.into_body().into_data_stream().map_err(io::Error::other);
-        show(tokio_util::io::StreamReader::new(body), framing).await.map(|()| 0)
+        show(client.stream(call).await?, framing).await.map(|()| 0)
     }
 }

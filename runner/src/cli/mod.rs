@@ -1,32 +1,45 @@
 //! The command line: Docker's verbs, words, columns and exit codes over an engine's socket. Knows nothing of how the
 //! engine does it; one file a command.
 
+mod archives;
 mod attach;
 mod client;
+mod command;
+mod confirm;
 mod container_options;
 mod create;
 mod each;
 pub mod engine;
 mod error;
+mod events;
 mod exec;
 mod filters;
 mod format;
 mod host;
 mod images;
+mod inspect;
 mod lifecycle;
+mod login;
 mod logs;
 mod people;
+mod prune;
 mod ps;
 mod run;
 mod socket;
 mod start;
+mod stats;
 mod streams;
 pub mod supervise;
+mod system;
+mod template;
 mod terminal;
+mod update;
 mod values;
+mod volumes;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use client::Client;
+use command::Command;
 use error::Error;
 use std::process::ExitCode;
 
@@ -48,42 +61,6 @@ struct Arguments {
     host: Option<String>,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Attach(attach::Attach),
-    Create(Box<create::Create>),
-    Exec(exec::Exec),
-    Ps(ps::Ps),
-    Run(Box<run::Run>),
-    Start(start::Start),
-    Stop(lifecycle::Stop),
-    /// Stop containers and start them again
-    Restart(lifecycle::Stop),
-    Kill(lifecycle::Kill),
-    Rm(lifecycle::Rm),
-    /// Freeze every process of containers
-    Pause(lifecycle::Containers),
-    /// Let frozen containers go on
-    Unpause(lifecycle::Containers),
-    /// Wait for containers to end, and print their exit codes
-    Wait(lifecycle::Containers),
-    /// Show all that is known of containers or images
-    Inspect(lifecycle::Containers),
-    /// Show the processes of containers
-    Top(lifecycle::Containers),
-    Rename(lifecycle::Rename),
-    Logs(logs::Logs),
-    Images(images::Images),
-    Pull(images::Pull),
-    Rmi(images::Rmi),
-    Tag(images::Tag),
-    Doctor(host::Doctor),
-    /// Show what the engine is and holds
-    Info,
-    /// Show the versions
-    Version,
 }
 
 /// Runs one command; `arguments` without the program's name.
@@ -116,37 +93,18 @@ fn execute(arguments: Arguments) -> Result<u8, Error> {
         .enable_all()
         .build()
         .map_err(Error::io("the runtime"))?;
-    let result = runtime.block_on(dispatch(arguments.command, &client));
+    let result = runtime.block_on(arguments.command.run(&client));
     // A read of standard input may still block a thread.
     runtime.shutdown_background();
     result
 }
 
-async fn dispatch(command: Command, client: &Client) -> Result<u8, Error> {
-    match command {
-        Command::Attach(command) => command.run(client).await,
-        Command::Create(command) => command.run(client).await,
-        Command::Exec(command) => command.run(client).await,
-        Command::Ps(command) => command.run(client).await,
-        Command::Run(command) => command.run(client).await,
-        Command::Start(command) => command.run(client).await,
-        Command::Stop(command) => command.run(client, "stop").await,
-        Command::Restart(command) => command.run(client, "restart").await,
-        Command::Kill(command) => command.run(client).await,
-        Command::Rm(command) => command.run(client).await,
-        Command::Pause(command) => command.run(client, "pause").await,
-        Command::Unpause(command) => command.run(client, "unpause").await,
-        Command::Wait(command) => command.wait(client).await,
-        Command::Inspect(command) => command.inspect(client).await,
-        Command::Top(command) => command.top(client).await,
-        Command::Rename(command) => command.run(client).await,
-        Command::Logs(command) => command.run(client).await,
-        Command::Images(command) => command.run(client).await,
-        Command::Pull(command) => command.run(client).await,
-        Command::Rmi(command) => command.run(client).await,
-        Command::Tag(command) => command.run(client).await,
-        Command::Doctor(command) => command.run(),
-        Command::Info => host::show(client, "/info").await,
-        Command::Version => host::show(client, "/version").await,
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_two_options_of_a_verb_are_the_same() {
+        super::Arguments::command().debug_assert();
     }
 }

@@ -7,6 +7,21 @@ pub(super) fn short(text: &str, length: usize) -> String {
     text.chars().take(length).collect()
 }
 
+/// At most `length` characters; what is cut off shows as an ellipsis.
+pub(super) fn cut(text: &str, length: usize) -> String {
+    if text.chars().count() <= length {
+        return text.to_owned();
+    }
+    short(text, length.saturating_sub(1)) + "…"
+}
+
+/// A moment, in seconds since 1970, as Docker prints it in this machine's time zone: `2026-05-04 10:00:00 +0000 UTC`.
+pub(super) fn at(then: i64) -> String {
+    let zoned =
+        Timestamp::from_second(then).unwrap_or_default().to_zoned_datetime(jiff::tz::TimeZone::system());
+    zoned.strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
+}
+
 /// How long ago a moment, in seconds since 1970, is: `3 minutes ago`.
 pub(super) fn ago(then: i64) -> String {
     format!("{} ago", span(Timestamp::now().as_second() - then))
@@ -36,6 +51,11 @@ pub(super) fn decimal(bytes: f64) -> String {
     scaled(bytes, 1000.0, &["B", "kB", "MB", "GB", "TB", "PB"], 3)
 }
 
+/// Bytes by powers of 1024 with four digits: `1.5MiB`, as memory is shown.
+pub(super) fn binary(bytes: f64) -> String {
+    scaled(bytes, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB", "PiB"], 4)
+}
+
 /// A number with its unit and so many significant digits, without zeros at the end.
 fn scaled(mut number: f64, base: f64, units: &[&str], digits: usize) -> String {
     let mut unit = 0;
@@ -51,7 +71,7 @@ fn scaled(mut number: f64, base: f64, units: &[&str], digits: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{decimal, short, span};
+    use super::{at, binary, cut, decimal, short, span};
 
     #[test]
     fn words() {
@@ -60,6 +80,8 @@ mod tests {
         {
             assert_eq!(span(seconds), words);
         }
+        assert_eq!((binary(1_572_864.0), cut("abcdef", 4)), ("1.5MiB".to_owned(), "abc…".to_owned()));
+        assert!(at(0).contains("19"), "{}", at(0));
         assert_eq!((decimal(4_430_000.0), decimal(999.0)), ("4.43MB".to_owned(), "999B".to_owned()));
         assert_eq!(short("äbc", 2), "äb");
     }

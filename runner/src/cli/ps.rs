@@ -61,8 +61,7 @@ impl Ps {
         let found: Vec<Value> = client.json(call).await?;
         let rows: Vec<Value> = found.iter().map(|one| self.row(one)).collect();
         if self.quiet {
-            let ids: String = rows.iter().map(|row| format::text(&row["ID"]) + "\n").collect();
-            return format::print(&ids).map(|()| 0);
+            return format::ids(&rows, "ID");
         }
         format::print(&format::list(self.format.as_deref(), COLUMNS, &rows)?).map(|()| 0)
     }
@@ -76,25 +75,45 @@ impl Ps {
         let labels: Vec<String> =
             labels.map(|(key, value)| format!("{key}={}", format::text(value))).collect();
         let command = one["Command"].as_str().unwrap_or_default();
-        let command = if !self.no_trunc && command.chars().count() > COMMAND {
-            people::short(command, COMMAND - 1) + "…"
-        } else {
-            command.to_owned()
-        };
+        let command = if self.no_trunc { command.to_owned() } else { people::cut(command, COMMAND) };
         let id = one["Id"].as_str().unwrap_or_default();
         let id = if self.no_trunc { id.to_owned() } else { short(id, ID) };
         json!({
             "ID": id,
             "Image": one["Image"],
             "Command": format!("\"{command}\""),
-            "CreatedAt": one["Created"],
+            "CreatedAt": people::at(one["Created"].as_i64().unwrap_or_default()),
             "RunningFor": people::ago(one["Created"].as_i64().unwrap_or_default()),
             "Status": one["Status"],
             "State": one["State"],
-            "Ports": "",
+            "Ports": ports(&one["Ports"]),
+            "Mounts": mounts(&one["Mounts"]),
+            "Size": people::decimal(one["SizeRw"].as_f64().unwrap_or_default()),
+            "LocalVolumes": mounts(&one["Mounts"]).split(',').filter(|m| !m.is_empty()).count().to_string(),
             "Names": names.join(","),
             "Labels": labels.join(","),
             "Networks": one["HostConfig"]["NetworkMode"],
         })
     }
+}
+
+/// Ports as Docker shows them: `0.0.0.0:8080->80/tcp, 443/tcp`.
+fn ports(list: &Value) -> String {
+    let one = |port: &Value| {
+        let inner = format!("{}/{}", format::text(&port["PrivatePort"]), format::text(&port["Type"]));
+        match port["PublicPort"].as_u64() {
+            Some(public) => format!("{}:{public}->{inner}", format::text(&port["IP"])),
+            None => inner,
+        }
+    };
+    list.as_array().into_iter().flatten().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// The names or places of what is mounted.
+fn mounts(list: &Value) -> String {
+    let one = |mount: &Value| {
+        let name = format::text(&mount["Name"]);
+        if name.is_empty() { format::text(&mount["Source"]) } else { name }
+    };
+    list.as_array().into_iter().flatten().map(one).collect::<Vec<_>>().join(",")
 }

@@ -1,7 +1,7 @@
 //! The terminal that the command was typed in: raw mode, its size, the keys that detach. Knows no engine.
 
 use super::error::Error;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::IsTerminal;
 
 /// Raw mode; gone with it.
@@ -29,6 +29,27 @@ impl Drop for Raw {
     fn drop(&mut self) {
         // Nothing is left to do where even this fails: the terminal is gone.
         tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before).unwrap_or_default();
+    }
+}
+
+/// What is typed is not shown; until this is gone.
+pub(super) struct Hidden {
+    _before: Option<Raw>,
+}
+
+impl Hidden {
+    /// Hides what is typed on standard input, if it is a terminal.
+    pub(super) fn enter() -> Result<Self, Error> {
+        let stdin = std::io::stdin();
+        if !stdin.is_terminal() {
+            return Ok(Self { _before: None });
+        }
+        let failed = |e: rustix::io::Errno| Error::io("hiding what is typed")(e.into());
+        let before = tcgetattr(&stdin).map_err(failed)?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&stdin, OptionalActions::Now, &hidden).map_err(failed)?;
+        Ok(Self { _before: Some(Raw { before }) })
     }
 }
 

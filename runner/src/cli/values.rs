@@ -214,6 +214,27 @@ pub(super) fn restart(text: &str) -> Value<RestartPolicy> {
     Ok(RestartPolicy { name: name.to_owned(), maximum_retry_count })
 }
 
+/// A moment: seconds since 1970, a time like `2026-05-04T10:00:00Z`, or how long ago: `1h30m`. Answers seconds since 1970.
+pub(super) fn moment(text: &str) -> Value<String> {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Ok(text.to_owned());
+    }
+    let seconds = |time: jiff::Timestamp| format!("{}.{:09}", time.as_second(), time.subsec_nanosecond());
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Ok(seconds(time));
+    }
+    if let Ok(time) = text.parse::<jiff::civil::DateTime>()
+        && let Ok(time) = time.to_zoned_datetime(jiff::tz::TimeZone::system())
+    {
+        return Ok(seconds(time.timestamp()));
+    }
+    let ago = text.parse::<jiff::SignedDuration>().ok();
+    let then = ago.and_then(|ago| jiff::Timestamp::now().checked_sub(ago).ok());
+    then.map(seconds).ok_or_else(|| {
+        format!("{text:?} is no moment: write seconds since 1970, 2026-05-04T10:00:00Z, or 10m for ten minutes ago")
+    })
+}
+
 /// `--add-host`: `name:address`, or `name=address`.
 pub(super) fn host(text: &str) -> Value<String> {
     let (name, address) = text

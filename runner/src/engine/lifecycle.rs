@@ -3,7 +3,7 @@
 use super::container::{Container, Seen};
 use super::create::Force;
 use super::error::Error;
-use super::model::{Resources, RestartPolicy};
+use super::model::{Resources, RestartPolicy, Throttle};
 use super::record::{Record, State};
 use super::{Engine, validate};
 use crate::spawner::client::INIT;
@@ -189,6 +189,8 @@ impl Engine {
     pub fn wait(&self, key: &str, wait: Wait) -> Result<impl Future<Output = i32> + Send + use<>, Error> {
         let container = self.find(key)?;
         let mut watch = container.watch();
+        // A change of the record alone is told too: only another state is news.
+        let first = watch.borrow().clone();
         let ended = |seen: &Seen| match seen {
             Seen::Removed(code) => Some(*code),
             Seen::State(State::Exited(exit)) => Some(exit.code),
@@ -196,7 +198,6 @@ impl Engine {
         };
         Ok(async move {
             let _alive = container;
-            let mut fresh = wait != Wait::NextExit;
             let mut code = 0;
             loop {
                 let seen = watch.borrow_and_update().clone();
@@ -205,12 +206,11 @@ impl Engine {
                     (_, Seen::Removed(_)) => true,
                     (Wait::Removed, _) => false,
                     (Wait::NotRunning, Seen::State(state)) => state.alive().is_none(),
-                    (Wait::NextExit, Seen::State(state)) => fresh && state.alive().is_none(),
+                    (Wait::NextExit, Seen::State(state)) => seen != first && state.alive().is_none(),
                 };
                 if enough {
                     return code;
                 }
-                fresh = true;
                 if watch.changed().await.is_err() {
                     return code;
                 }
@@ -313,6 +313,7 @@ enum Freeze {
 fn merged(old: &Resources, new: Resources) -> Resources {
     let number = |new: i64, old: i64| if new == 0 { old } else { new };
     let text = |new: String, old: &String| if new.is_empty() { old.clone() } else { new };
+    let list = |new: Vec<Throttle>, old: &Vec<Throttle>| if new.is_empty() { old.clone() } else { new };
     Resources {
         memory: number(new.memory, old.memory),
         memory_swap: number(new.memory_swap, old.memory_swap),
@@ -325,7 +326,10 @@ fn merged(old: &Resources, new: Resources) -> Resources {
         cpuset_mems: text(new.cpuset_mems, &old.cpuset_mems),
         pids_limit: new.pids_limit.filter(|p| *p != 0).or(old.pids_limit),
         blkio_weight: if new.blkio_weight == 0 { old.blkio_weight } else { new.blkio_weight },
-        ..old.clone()
+        blkio_device_read_bps: list(new.blkio_device_read_bps, &old.blkio_device_read_bps),
+        blkio_device_write_bps: list(new.blkio_device_write_bps, &old.blkio_device_write_bps),
+        blkio_device_read_iops: list(new.blkio_device_read_iops, &old.blkio_device_read_iops),
+        blkio_device_write_iops: list(new.blkio_device_write_iops, &old.blkio_device_write_iops),
     }
 }
 

@@ -1,0 +1,170 @@
+//! Every verb, at the place where people type it: `sandlot run`, `sandlot container run`.
+
+use super::client::Client;
+use super::error::Error;
+use super::inspect::Kind;
+use super::{
+    archives, attach, create, events, exec, host, images, inspect, lifecycle, login, logs, prune, ps, run,
+    start, stats, system, update, volumes,
+};
+use clap::Subcommand;
+
+/// All of them.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    #[command(flatten)]
+    OfContainer(OfContainer),
+    Ps(ps::Ps),
+    Inspect(inspect::Inspect),
+    #[command(flatten)]
+    OfImage(OfImage),
+    Images(images::Images),
+    Rmi(images::Rmi),
+    Events(events::Events),
+    Login(login::Login),
+    Logout(login::Logout),
+    Info(host::Info),
+    Version(host::Version),
+    Doctor(host::Doctor),
+    /// The verbs for containers
+    #[command(subcommand)]
+    Container(Container),
+    /// The verbs for images
+    #[command(subcommand)]
+    Image(Image),
+    /// The verbs for volumes
+    #[command(subcommand)]
+    Volume(volumes::Command),
+    /// The verbs for the engine as a whole
+    #[command(subcommand)]
+    System(system::Command),
+}
+
+/// What is called the same below `container` and without it.
+#[derive(Debug, Subcommand)]
+pub(super) enum OfContainer {
+    Attach(attach::Attach),
+    Create(Box<create::Create>),
+    Exec(exec::Exec),
+    Kill(lifecycle::Kill),
+    Logs(logs::Logs),
+    /// Freeze every process of containers
+    Pause(lifecycle::Containers),
+    Port(inspect::Port),
+    Rename(lifecycle::Rename),
+    /// Stop containers and start them again
+    Restart(lifecycle::Stop),
+    Rm(lifecycle::Rm),
+    Run(Box<run::Run>),
+    Start(start::Start),
+    Stats(stats::Stats),
+    Stop(lifecycle::Stop),
+    /// Show the processes of containers
+    Top(lifecycle::Containers),
+    /// Let frozen containers go on
+    Unpause(lifecycle::Containers),
+    Update(Box<update::Update>),
+    /// Wait for containers to end, and print their exit codes
+    Wait(lifecycle::Containers),
+}
+
+/// `sandlot container …`
+#[derive(Debug, Subcommand)]
+pub(super) enum Container {
+    #[command(flatten)]
+    Same(OfContainer),
+    /// Show all that is known of containers
+    Inspect(inspect::Of),
+    #[command(visible_alias = "list", alias = "ps")]
+    Ls(ps::Ps),
+    Prune(prune::Containers),
+}
+
+/// What is called the same below `image` and without it.
+#[derive(Debug, Subcommand)]
+pub(super) enum OfImage {
+    History(images::History),
+    Import(archives::Import),
+    Load(archives::Load),
+    Pull(images::Pull),
+    Tag(images::Tag),
+}
+
+/// `sandlot image …`
+#[derive(Debug, Subcommand)]
+pub(super) enum Image {
+    #[command(flatten)]
+    Same(OfImage),
+    /// Show all that is known of images
+    Inspect(inspect::Of),
+    #[command(visible_alias = "list")]
+    Ls(images::Images),
+    Prune(prune::Images),
+    #[command(visible_alias = "remove")]
+    Rm(images::Rmi),
+}
+
+impl Command {
+    /// Runs it; its exit code.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        match self {
+            Self::OfContainer(command) | Self::Container(Container::Same(command)) => {
+                command.run(client).await
+            }
+            Self::OfImage(command) | Self::Image(Image::Same(command)) => command.run(client).await,
+            Self::Ps(command) | Self::Container(Container::Ls(command)) => command.run(client).await,
+            Self::Inspect(command) => command.run(client).await,
+            Self::Container(Container::Inspect(command)) => command.run(client, &[Kind::Container]).await,
+            Self::Container(Container::Prune(command)) => command.run(client).await,
+            Self::Images(command) | Self::Image(Image::Ls(command)) => command.run(client).await,
+            Self::Image(Image::Inspect(command)) => command.run(client, &[Kind::Image]).await,
+            Self::Image(Image::Prune(command)) => command.run(client).await,
+            Self::Rmi(command) | Self::Image(Image::Rm(command)) => command.run(client).await,
+            Self::Events(command) => command.run(client).await,
+            Self::Login(command) => command.run(client).await,
+            Self::Logout(command) => command.run(),
+            Self::Info(command) => command.run(client).await,
+            Self::Version(command) => command.run(client).await,
+            Self::Doctor(command) => command.run(),
+            Self::Volume(command) => command.run(client).await,
+            Self::System(command) => command.run(client).await,
+        }
+    }
+}
+
+impl OfContainer {
+    async fn run(self, client: &Client) -> Result<u8, Error> {
+        match self {
+            Self::Attach(command) => command.run(client).await,
+            Self::Create(command) => command.run(client).await,
+            Self::Exec(command) => command.run(client).await,
+            Self::Kill(command) => command.run(client).await,
+            Self::Logs(command) => command.run(client).await,
+            Self::Pause(command) => command.run(client, "pause").await,
+            Self::Port(command) => command.run(client).await,
+            Self::Rename(command) => command.run(client).await,
+            Self::Restart(command) => command.run(client, "restart").await,
+            Self::Rm(command) => command.run(client).await,
+            Self::Run(command) => command.run(client).await,
+            Self::Start(command) => command.run(client).await,
+            Self::Stats(command) => command.run(client).await,
+            Self::Stop(command) => command.run(client, "stop").await,
+            Self::Top(command) => command.top(client).await,
+            Self::Unpause(command) => command.run(client, "unpause").await,
+            Self::Update(command) => command.run(client).await,
+            Self::Wait(command) => command.wait(client).await,
+        }
+    }
+}
+
+impl OfImage {
+    async fn run(self, client: &Client) -> Result<u8, Error> {
+        match self {
+            Self::History(command) => command.run(client).await,
+            Self::Import(command) => command.run(client).await,
+            Self::Load(command) => command.run(client).await,
+            Self::Pull(command) => command.run(client).await,
+            Self::Tag(command) => command.run(client).await,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Removing what is not used: `sandlot container|image|system prune`, and what `volume prune` shares with them.
+
+use super::client::{Call, Client};
+use super::error::Error;
+use super::filters::filters;
+use super::{confirm, format, people, values};
+use clap::Args;
+use serde_json::Value;
+
+/// Remove containers that do not run
+#[derive(Debug, Args)]
+pub(super) struct Containers {
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+    /// Only those: label=…
+    #[arg(long, value_parser = values::full_pair)]
+    filter: Vec<(String, String)>,
+}
+
+impl Containers {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        confirm::or_stop(self.force, "This will remove all containers that do not run.")?;
+        one(client, "containers", &self.filter).await?.print()
+    }
+}
+
+/// Remove images that nobody uses
+#[derive(Debug, Args)]
+pub(super) struct Images {
+    /// Also those with a name, if no container was made of them
+    #[arg(short, long)]
+    all: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+    /// Only those: label=…
+    #[arg(long, value_parser = values::full_pair)]
+    filter: Vec<(String, String)>,
+}
+
+impl Images {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let which = if self.all { "without a container" } else { "without a name" };
+        confirm::or_stop(self.force, &format!("This will remove all images {which}."))?;
+        images(client, self.filter, self.all).await?.print()
+    }
+}
+
+/// Remove containers that do not run, and images that nobody uses
+#[derive(Debug, Args)]
+pub(super) struct System {
+    /// Also images with a name, if no container was made of them
+    #[arg(short, long)]
+    all: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+    /// Also volumes without a given name
+    #[arg(long)]
+    volumes: bool,
+}
+
+impl System {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let volumes = if self.volumes { ", volumes that nobody uses" } else { "" };
+        let which = if self.all { "all images without a container" } else { "images without a name" };
+        let warning = format!("This will remove all containers that do not run{volumes}, and {which}.");
+        confirm::or_stop(self.force, &warning)?;
+        let mut gone = one(client, "containers", &[]).await?;
+        if self.volumes {
+            gone.add(one(client, "volumes", &[]).await?);
+        }
+        gone.add(images(client, Vec::new(), self.all).await?);
+        gone.print()
+    }
+}
+
+async fn images(client: &Client, mut filter: Vec<(String, String)>, all: bool) -> Result<Gone, Error> {
+    filter.push(("dangling".into(), if all { "false" } else { "true" }.into()));
+    one(client, "images", &filter).await
+}
+
+/// What is gone.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    names: String,
+    bytes: f64,
+}
+
+impl Gone {
+    fn add(&mut self, other: Self) {
+        self.names += &other.names;
+        self.bytes += other.bytes;
+    }
+
+    /// Says it.
+    pub(super) fn print(self) -> Result<u8, Error> {
+        let total = people::decimal(self.bytes);
+        format::print(&format!("{}Total reclaimed space: {total}\n", self.names)).map(|()| 0)
+    }
+}
+
+/// Removes what is not used of one kind: `containers`, `images`, `volumes`.
+pub(super) async fn one(client: &Client, kind: &str, filter: &[(String, String)]) -> Result<Gone, Error> {
+    let mut call = Call::post(format!("/{kind}/prune"));
+    if let Some(filters) = filters(filter) {
+        call = call.query("filters", filters);
+    }
+    let told: Value = client.json(call).await?;
+    let bytes = told["SpaceReclaimed"].as_f64().unwrap_or_default();
+    let mut names = String::new();
+    for (field, list) in
+        told.as_object().into_iter().flatten().filter(|(field, _)| field.ends_with("Deleted"))
+    {
+        let Some(list) = list.as_array().filter(|list| !list.is_empty()) else { continue };
+        names += &format!("{}:\n", field.replace("Deleted", " removed").to_lowercase());
+        for one in list {
+            match one.as_object() {
+                Some(words) => names.extend(words.iter().map(|(k, v)| format!("{k}: {}\n", format::text(v)))),
+                None => names += &format!("{}\n", format::text(one)),
+            }
+        }
+        names.push('\n');
+    }
+    Ok(Gone { names, bytes })
+}
