@@ -21,8 +21,8 @@ impl From<image::Error> for Error {
         let status = match &error {
             E::NotFound(_) => StatusCode::NOT_FOUND,
             E::InUse(_) | E::Several(_) => StatusCode::CONFLICT,
-            E::Damaged(_) | E::Wrong { .. } | E::Unpack(_) => StatusCode::BAD_REQUEST,
-            E::Registry(_) | E::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            E::Damaged(_) | E::Wrong { .. } | E::Unpack(_) | E::Layer { .. } => StatusCode::BAD_REQUEST,
+            E::Registry(_) | E::Io(_) | E::Write { .. } | E::Stopped => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())
     }

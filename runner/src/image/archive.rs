@@ -1,7 +1,7 @@
 //! Images as archives: OCI image layouts and what `docker save` writes are read; both at once is written.
 
 use super::manifest::{self, Descriptor, Document, MAX_CONFIG, MAX_MANIFEST, Manifest};
-use super::store::{diff_ids, parse_config};
+use super::store::{Made, diff_ids, parse_config};
 use super::unpack::{self};
 use super::{Digest, Error, Platform, Reference, Store};
 use serde::Deserialize;
@@ -16,8 +16,16 @@ impl Store {
     /// Takes the images of an archive in; answers their names, or their ids where they have none.
     ///
     /// # Errors
-    /// [`Error::Damaged`] for what is no image archive; nothing of it is kept then but layers that were whole.
+    /// [`Error::Damaged`] for what is no image archive; nothing of it is kept then.
     pub fn load(&self, archive: impl Read) -> Result<Vec<String>, Error> {
+        let done = self.load_all(archive);
+        if done.is_err() {
+            self.collect_quietly();
+        }
+        done
+    }
+
+    fn load_all(&self, archive: impl Read) -> Result<Vec<String>, Error> {
         let dir = self.making()?;
         let at = dir.path();
         unpack::unpack(archive, at, self.limits)?;
@@ -43,14 +51,15 @@ impl Store {
         }
         let items: Vec<Item> = serde_json::from_slice(&read(&at.join("manifest.json"), MAX_MANIFEST)?)
             .map_err(|e| Error::Damaged(format!("manifest.json: {e}")))?;
-        let mut names = Vec::new();
+        let mut found = Vec::new();
         for item in items {
-            let config = read(&within(at, &item.config)?, MAX_CONFIG)?;
-            let layers = item.layers.iter().map(|l| within(at, l)).collect::<Result<Vec<_>, _>>()?;
-            let id = self.take(&config, &layers)?;
-            names.extend(self.name(&id, &item.repo_tags.unwrap_or_default())?);
+            found.push(Found {
+                config: read(&within(at, &item.config)?, MAX_CONFIG)?,
+                layers: item.layers.iter().map(|l| within(at, l)).collect::<Result<_, _>>()?,
+                tags: item.repo_tags.unwrap_or_default(),
+            });
         }
-        Ok(names)
+        self.take(&found)
     }
 
     fn load_layout(&self, at: &Path) -> Result<Vec<String>, Error> {
@@ -59,44 +68,46 @@ impl Store {
         else {
             return Err(Error::Damaged("index.json is no index".into()));
         };
-        let mut names = Vec::new();
+        let mut found = Vec::new();
         for entry in &index.manifests {
-            let Some(found) = layout_manifest(at, entry, NESTING)? else { continue };
-            let config = read(&blob(at, &found.config.digest), MAX_CONFIG)?;
-            let layers: Vec<PathBuf> = found.layers.iter().map(|l| blob(at, &l.digest)).collect();
-            let id = self.take(&config, &layers)?;
+            let Some(manifest) = layout_manifest(at, entry, NESTING)? else { continue };
             let name = |key: &str| entry.annotations.get(key).cloned();
             let tag = name("io.containerd.image.name").or_else(|| name("org.opencontainers.image.ref.name"));
-            names.extend(self.name(&id, &tag.into_iter().collect::<Vec<_>>())?);
+            found.push(Found {
+                config: read(&blob(at, &manifest.config.digest), MAX_CONFIG)?,
+                layers: manifest.layers.iter().map(|l| blob(at, &l.digest)).collect(),
+                tags: tag.into_iter().collect(),
+            });
         }
-        Ok(names)
+        self.take(&found)
     }
 
-    /// Keeps an image whose parts are files.
-    fn take(&self, config: &[u8], layers: &[PathBuf]) -> Result<Digest, Error> {
-        let wanted = diff_ids(&parse_config(config)?)?;
-        if wanted.len() != layers.len() {
-            return Err(Error::Damaged(format!("{} layers for {} diff ids", layers.len(), wanted.len())));
-        }
-        for (path, diff_id) in layers.iter().zip(&wanted) {
-            if !self.layer(diff_id).is_dir() {
-                self.put_layer(File::open(path)?, diff_id)?;
+    /// Keeps images whose parts are files, all or none; answers their names.
+    fn take(&self, found: &[Found]) -> Result<Vec<String>, Error> {
+        let mut holds = Vec::new();
+        let mut made = Vec::new();
+        for Found { config, layers, tags } in found {
+            let wanted = diff_ids(&parse_config(config)?)?;
+            if wanted.len() != layers.len() {
+                let (a, b) = (layers.len(), wanted.len());
+                return Err(Error::Damaged(format!("{a} layers for {b} diff ids")));
             }
+            holds.push(self.hold(wanted.iter().copied()));
+            for (path, diff_id) in layers.iter().zip(&wanted) {
+                if !self.layer(diff_id).is_dir() {
+                    let layer = self.unpack(File::open(path)?, diff_id);
+                    self.keep(layer.map_err(|e| e.of_layer(diff_id))?)?;
+                }
+            }
+            let names = tags.iter().map(|t| t.parse().map_err(|e| Error::Damaged(format!("{e}"))));
+            made.push(Made { config, blobs: Vec::new(), names: names.collect::<Result<_, Error>>()? });
         }
-        self.put_image(config, Vec::new())
-    }
-
-    fn name(&self, id: &Digest, tags: &[String]) -> Result<Vec<String>, Error> {
-        let mut names = Vec::new();
-        for tag in tags {
-            let reference: Reference = tag.parse().map_err(|e| Error::Damaged(format!("{e}")))?;
-            self.tag(&id.to_string(), &reference)?;
-            names.push(tag.clone());
-        }
-        if names.is_empty() {
-            names.push(id.to_string());
-        }
-        Ok(names)
+        let ids = self.put_images(made)?;
+        let names = found.iter().zip(ids).flat_map(|(f, id)| match &f.tags[..] {
+            [] => vec![id.to_string()],
+            tags => tags.to_vec(),
+        });
+        Ok(names.collect())
     }
 
     /// Takes the tree of a root filesystem in as an image of one layer.
@@ -104,6 +115,14 @@ impl Store {
     /// # Errors
     /// See [`Error`].
     pub fn import(&self, archive: impl Read, name: Option<&Reference>) -> Result<Digest, Error> {
+        let done = self.import_one(archive, name);
+        if done.is_err() {
+            self.collect_quietly();
+        }
+        done
+    }
+
+    fn import_one(&self, archive: impl Read, name: Option<&Reference>) -> Result<Digest, Error> {
         let dir = self.making()?;
         let packed = dir.path().join("layer");
         let mut file = File::create(&packed)?;
@@ -111,7 +130,8 @@ impl Store {
         file.flush()?;
         let scratch = self.making()?;
         let diff_id = unpack::unpack(File::open(&packed)?, scratch.path(), self.limits)?;
-        self.put_layer(File::open(&packed)?, &diff_id)?;
+        let _hold = self.hold([diff_id]);
+        self.keep(self.unpack(File::open(&packed)?, &diff_id)?)?;
         let platform = Platform::host();
         let config = serde_json::json!({
             "created": jiff::Timestamp::now().to_string(),
@@ -121,12 +141,18 @@ impl Store {
             "rootfs": { "type": "layers", "diff_ids": [diff_id] },
             "history": [{ "created": jiff::Timestamp::now().to_string(), "comment": "imported" }],
         });
-        let id = self.put_image(config.to_string().as_bytes(), Vec::new())?;
-        if let Some(name) = name {
-            self.tag(&id.to_string(), name)?;
-        }
-        Ok(id)
+        let config = config.to_string();
+        let names = name.into_iter().cloned().collect();
+        self.put_images(vec![Made { config: config.as_bytes(), blobs: Vec::new(), names }])?;
+        Ok(Digest::of(config.as_bytes()))
     }
+}
+
+/// An image in an archive.
+struct Found {
+    config: Vec<u8>,
+    layers: Vec<PathBuf>,
+    tags: Vec<String>,
 }
 
 /// The manifest that suits this machine behind an entry of an index.

@@ -28,6 +28,25 @@ pub enum Error {
     /// A layer cannot be unpacked.
     #[error(transparent)]
     Unpack(#[from] unpack::Error),
+    /// The same, of a layer that has a digest.
+    #[error("layer {layer}: {source}")]
+    Layer {
+        /// Its blob's digest, or its diff id where it came in no blob.
+        layer: Digest,
+        /// Why.
+        source: unpack::Error,
+    },
+    /// Another layer of the same image failed first.
+    #[error("another layer failed first")]
+    Stopped,
+    /// Something cannot be written, mostly because the disk is full.
+    #[error("image store: writing {what}: {source}")]
+    Write {
+        /// Which thing.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
     /// Something is not in the form that it should have.
     #[error("{0}")]
     Damaged(String),
@@ -37,4 +56,14 @@ pub enum Error {
     /// The system refused.
     #[error("image store: {0}")]
     Io(#[from] io::Error),
+}
+
+impl Error {
+    /// Says which layer could not be unpacked.
+    pub(super) fn of_layer(self, layer: &Digest) -> Self {
+        match self {
+            Self::Unpack(source) => Self::Layer { layer: *layer, source },
+            other => other,
+        }
+    }
 }

@@ -6,7 +6,7 @@
 use super::unpack::{self, Limits};
 use super::{Digest, Error, Reference};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// An engine's images; clones share them.
 #[derive(Debug, Clone)]
 pub struct Store {
-    root: PathBuf,
-    index: Arc<Mutex<Index>>,
+    pub(super) root: PathBuf,
+    shared: Arc<Mutex<Shared>>,
     /// The layers that somebody fetches or unpacks at this moment.
     pub(super) busy: super::busy::Busy,
     pub(super) limits: Limits,
@@ -38,10 +38,20 @@ pub struct Image {
     pub size: u64,
 }
 
+/// What clones share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) index: Index,
+    /// The blobs and layers that running pulls and loads need, and how many of them do.
+    pub(super) held: HashMap<String, usize>,
+    /// How many things were moved aside to be deleted.
+    pub(super) swept: u64,
+}
+
 /// What the index file holds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Index {
-    images: BTreeMap<Digest, Known>,
+pub(super) struct Index {
+    pub(super) images: BTreeMap<Digest, Known>,
     /// Canonical references (by tag, or by digest) and what they stand for.
     names: BTreeMap<String, Digest>,
 }
@@ -57,8 +67,21 @@ pub(super) struct Known {
     pub(super) blobs: Vec<Digest>,
 }
 
+/// An image whose layers are all here, and the names that it gets.
+pub(super) struct Made<'a> {
+    pub(super) config: &'a [u8],
+    pub(super) blobs: Vec<Digest>,
+    pub(super) names: Vec<Reference>,
+}
+
+/// A layer that is unpacked and is the one expected, but not kept yet; dropping deletes it.
+pub(super) struct Unpacked {
+    dir: tempfile::TempDir,
+    diff_id: Digest,
+}
+
 impl Store {
-    /// Opens the store below `state`; what a crash left half done is removed.
+    /// Opens the store below `state`; what a crash left half done or unnamed is removed.
     ///
     /// # Errors
     /// What the filesystem answers, or an index that cannot be read.
@@ -80,27 +103,38 @@ impl Store {
         };
         let store = Self {
             root,
-            index: Arc::new(Mutex::new(index)),
+            shared: Arc::new(Mutex::new(Shared { index, ..Shared::default() })),
             busy: super::busy::Busy::default(),
             limits: Limits::default(),
         };
+        store.collect()?;
         super::starter::ensure(&store)?;
         Ok(store)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same store, with other limits to what a layer may cost.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
-    /// Changes the index, on disk first.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the index, on disk first; what cannot be written changes nothing.
     fn change<T>(&self, how: impl FnOnce(&mut Index) -> T) -> Result<T, Error> {
-        let mut index = self.lock();
-        let mut next = index.clone();
+        let mut shared = self.lock();
+        let mut next = shared.index.clone();
         let answer = how(&mut next);
         let (new, path) = (self.root.join("index.new"), self.root.join("index.json"));
-        std::fs::write(&new, serde_json::to_vec(&next).map_err(io::Error::other)?)?;
-        std::fs::rename(new, path)?;
-        *index = next;
+        let text = serde_json::to_vec(&next).map_err(io::Error::other)?;
+        if let Err(source) = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path)) {
+            // It may not have been made at all.
+            std::fs::remove_file(&new).unwrap_or_default();
+            return Err(Error::Write { what: "the index of images".to_owned(), source });
+        }
+        shared.index = next;
         Ok(answer)
     }
 
@@ -132,16 +166,17 @@ impl Store {
     }
 
     /// Keeps bytes under their digest.
-    pub(super) fn put_blob(&self, bytes: &[u8]) -> Result<Digest, Error> {
+    fn put_blob(&self, bytes: &[u8]) -> Result<Digest, Error> {
         let digest = Digest::of(bytes);
         let dir = self.making()?;
-        std::fs::write(dir.path().join("blob"), bytes)?;
+        std::fs::write(dir.path().join("blob"), bytes)
+            .map_err(|source| Error::Write { what: format!("blob {digest}"), source })?;
         std::fs::rename(dir.path().join("blob"), self.blob(&digest))?;
         Ok(digest)
     }
 
-    /// Unpacks a layer and keeps it if it is the one expected.
-    pub(super) fn put_layer(&self, packed: impl Read, expected: &Digest) -> Result<(), Error> {
+    /// Unpacks a layer if it is the one expected; it is kept by [`Store::keep`].
+    pub(super) fn unpack(&self, packed: impl Read, expected: &Digest) -> Result<Unpacked, Error> {
         use std::os::unix::fs::PermissionsExt;
         let dir = self.making()?;
         let tree = dir.path().join("tree");
@@ -151,23 +186,38 @@ impl Store {
         if found != *expected {
             return Err(Error::Wrong { what: "layer", expected: *expected, found });
         }
-        match std::fs::rename(&tree, self.layer(expected)) {
+        Ok(Unpacked { dir, diff_id: *expected })
+    }
+
+    /// Keeps a layer, which somebody must hold.
+    pub(super) fn keep(&self, layer: Unpacked) -> Result<(), Error> {
+        let place = self.layer(&layer.diff_id);
+        match std::fs::rename(layer.dir.path().join("tree"), &place) {
             // Somebody else was as quick.
-            Err(_) if self.layer(expected).is_dir() => Ok(()),
+            Err(_) if place.is_dir() => Ok(()),
             other => Ok(other?),
         }
     }
 
-    /// Remembers an image whose layers are all here.
-    pub(super) fn put_image(&self, config: &[u8], blobs: Vec<Digest>) -> Result<Digest, Error> {
-        let parsed = parse_config(config)?;
-        let layers = diff_ids(&parsed)?;
-        let size = layers.iter().map(|l| size_of(&self.layer(l))).sum();
-        let id = self.put_blob(config)?;
-        let mut blobs = blobs;
-        blobs.push(id);
-        self.change(|index| index.images.insert(id, Known { layers, size, blobs }))?;
-        Ok(id)
+    /// Remembers images whose layers are all here and held, with their names: all of them, or none.
+    pub(super) fn put_images(&self, made: Vec<Made<'_>>) -> Result<Vec<Digest>, Error> {
+        let _configs = self.hold(made.iter().map(|m| Digest::of(m.config)));
+        let mut entries = Vec::new();
+        for Made { config, mut blobs, names } in made {
+            let layers = diff_ids(&parse_config(config)?)?;
+            let size = layers.iter().map(|l| size_of(&self.layer(l))).sum();
+            let id = self.put_blob(config)?;
+            blobs.push(id);
+            entries.push((id, Known { layers, size, blobs }, names));
+        }
+        let ids = entries.iter().map(|(id, ..)| *id).collect();
+        self.change(|index| {
+            for (id, known, names) in entries {
+                index.images.insert(id, known);
+                index.names.extend(names.iter().map(|name| (name.canonical(), id)));
+            }
+        })?;
+        Ok(ids)
     }
 
     /// An image by name, by id, or by the unique beginning of its id.
@@ -176,7 +226,7 @@ impl Store {
     /// [`Error::NotFound`].
     pub fn resolve(&self, key: &str) -> Result<Image, Error> {
         let id = self.id(key)?;
-        let index = self.lock();
+        let index = &self.lock().index;
         let known = index.images.get(&id).ok_or_else(|| Error::NotFound(key.to_owned()))?;
         let config = parse_config(&self.read_blob(&id, super::manifest::MAX_CONFIG)?)?;
         let mut image = Image {
@@ -199,7 +249,7 @@ impl Store {
     }
 
     fn id(&self, key: &str) -> Result<Digest, Error> {
-        let index = self.lock();
+        let index = &self.lock().index;
         if let Ok(reference) = key.parse::<Reference>()
             && let Some(id) = index.names.get(&reference.canonical())
         {
@@ -219,7 +269,7 @@ impl Store {
     /// # Errors
     /// What reading their configurations answers.
     pub fn list(&self) -> Result<Vec<Image>, Error> {
-        let ids: Vec<Digest> = self.lock().images.keys().copied().collect();
+        let ids: Vec<Digest> = self.lock().index.images.keys().copied().collect();
         ids.iter().map(|id| self.resolve(&id.to_string())).collect()
     }
 
@@ -246,7 +296,7 @@ impl Store {
         let id = self.id(key)?;
         let canonical = key.parse::<Reference>().ok().map(|r| r.canonical());
         let names: Vec<String> =
-            self.lock().names.iter().filter(|(_, n)| **n == id).map(|(n, _)| n.clone()).collect();
+            self.lock().index.names.iter().filter(|(_, n)| **n == id).map(|(n, _)| n.clone()).collect();
         let by_name = canonical.filter(|c| names.contains(c));
         let mine = |n: &String| n.contains('@');
         let tags = names.iter().filter(|n| !mine(n)).count();
@@ -261,7 +311,8 @@ impl Store {
             return Err(Error::InUse(key.to_owned()));
         }
         self.change(|index| {
-            index.names.retain(|n, _| !going.contains(n));
+            // With the image goes a name that it got just now, too.
+            index.names.retain(|n, named| !(going.contains(n) || last && *named == id));
             if last {
                 index.images.remove(&id);
             }
@@ -272,30 +323,6 @@ impl Store {
             self.collect()?;
         }
         Ok((going, deleted))
-    }
-
-    /// Deletes the blobs and layers that belong to no image, unless somebody is just making one of them.
-    fn collect(&self) -> Result<(), Error> {
-        let (blobs, layers): (BTreeSet<String>, BTreeSet<String>) = {
-            let index = self.lock();
-            let blobs = index.images.values().flat_map(|i| i.blobs.iter().map(Digest::hex)).collect();
-            (blobs, index.images.values().flat_map(|i| i.layers.iter().map(Digest::hex)).collect())
-        };
-        for (name, keep) in [("blobs", blobs), ("layers", layers)] {
-            for entry in std::fs::read_dir(self.root.join(name))? {
-                let entry = entry?;
-                let hex = entry.file_name().to_string_lossy().into_owned();
-                if keep.contains(&hex) || self.busy.holds(&hex) {
-                    continue;
-                }
-                if name == "blobs" {
-                    std::fs::remove_file(entry.path())?
-                } else {
-                    std::fs::remove_dir_all(entry.path())?
-                }
-            }
-        }
-        Ok(())
     }
 }
 

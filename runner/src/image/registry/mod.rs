@@ -5,6 +5,7 @@
 
 mod challenge;
 mod error;
+mod headers;
 
 pub use error::Error;
 
@@ -15,7 +16,11 @@ use bytes::Bytes;
 use challenge::Challenge;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use reqwest::header::{ACCEPT as ACCEPT_HEADER, AUTHORIZATION, LOCATION, RANGE, WWW_AUTHENTICATE};
+use jiff::Timestamp;
+use reqwest::header::{
+    ACCEPT as ACCEPT_HEADER, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderName, LOCATION, RANGE,
+    RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use reqwest::{Method, Response, StatusCode};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -24,6 +29,8 @@ use url::Url;
 
 /// The most redirects of one request.
 const REDIRECTS: usize = 5;
+/// The longest answer that holds a token.
+const MAX_TOKEN: u64 = 256 << 10;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing may come.
@@ -54,8 +61,8 @@ pub struct Fetched {
 pub struct Body {
     /// Where it really begins: 0 if the registry knows no ranges.
     pub offset: u64,
-    /// Its bytes.
-    pub stream: BoxStream<'static, Result<Bytes, Error>>,
+    /// Its bytes, or why no more come.
+    pub stream: BoxStream<'static, Result<Bytes, String>>,
 }
 
 impl Client {
@@ -82,6 +89,12 @@ impl Client {
         Ok(Self { http, host: host.to_owned(), base, credentials, tokens: Mutex::default() })
     }
 
+    /// The registry's name, as in a reference.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     fn url(&self, path: &str) -> Result<Url, Error> {
         self.base.join(path).map_err(|_| Error::Host(self.host.clone()))
     }
@@ -92,7 +105,7 @@ impl Client {
     /// [`Error::Unauthorized`] if not.
     pub async fn check(&self) -> Result<(), Error> {
         let response = self.send(&Method::GET, self.url("")?, "", &[]).await?;
-        self.success(response, "").await.map(drop)
+        self.success(response, "its greeting").map(drop)
     }
 
     /// A manifest or index, by tag or by digest.
@@ -102,17 +115,10 @@ impl Client {
     pub async fn manifest(&self, repository: &str, key: &str) -> Result<Fetched, Error> {
         let url = self.url(&format!("{repository}/manifests/{key}"))?;
         let response = self.send(&Method::GET, url, repository, &[(ACCEPT_HEADER.as_str(), ACCEPT)]).await?;
-        let response = self.success(response, &format!("{repository}:{key}")).await?;
-        let media_type =
-            response.headers().get("content-type").and_then(|v| v.to_str().ok()).map(ToOwned::to_owned);
-        let mut stream = response.bytes_stream();
-        let mut bytes = Vec::new();
-        while let Some(piece) = stream.next().await {
-            bytes.extend_from_slice(&piece.map_err(|e| Error::down(&self.host, &e))?);
-            if bytes.len() as u64 > MAX_MANIFEST {
-                return Err(Error::TooLarge(format!("{repository}:{key}"), MAX_MANIFEST));
-            }
-        }
+        let what = format!("manifest for {repository}:{key}");
+        let response = self.success(response, &what)?;
+        let media_type = header(&response, &CONTENT_TYPE).map(ToOwned::to_owned);
+        let bytes = self.body(response, &what, MAX_MANIFEST).await?;
         let digest = Digest::of(&bytes);
         match key.parse::<Digest>() {
             Ok(expected) if expected != digest => Err(Error::Wrong { expected, found: digest }),
@@ -120,21 +126,62 @@ impl Client {
         }
     }
 
-    /// The bytes of a blob from `offset` on.
+    /// The bytes from `offset` on of a blob that should have `size` bytes.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Status`].
-    pub async fn blob(&self, repository: &str, digest: &Digest, offset: u64) -> Result<Body, Error> {
+    /// [`Error::NotFound`], [`Error::Status`]; [`Error::Size`], [`Error::Range`] if it is seen at once that it is another.
+    pub async fn blob(
+        &self,
+        repository: &str,
+        digest: &Digest,
+        size: u64,
+        offset: u64,
+    ) -> Result<Body, Error> {
         let url = self.url(&format!("{repository}/blobs/{digest}"))?;
         let range = format!("bytes={offset}-");
         let headers = [(RANGE.as_str(), range.as_str())];
         let headers = if offset == 0 { &[][..] } else { &headers[..] };
         let response = self.send(&Method::GET, url, repository, headers).await?;
-        let response = self.success(response, &format!("{repository}@{digest}")).await?;
-        let offset = if response.status() == StatusCode::PARTIAL_CONTENT { offset } else { 0 };
-        let host = self.host.clone();
-        let stream = response.bytes_stream().map_err(move |e| Error::down(&host, &e)).boxed();
-        Ok(Body { offset, stream })
+        let another = |found| Error::Size { host: self.host.clone(), blob: *digest, found, size };
+        let range = header(&response, &CONTENT_RANGE).unwrap_or_default().to_owned();
+        if offset > 0 && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            // It ended where we want to go on.
+            return Err(another(headers::whole_length(&range).unwrap_or(offset)));
+        }
+        let response = self.success(response, &format!("blob {repository}@{digest}"))?;
+        let (begin, whole) = if response.status() == StatusCode::PARTIAL_CONTENT {
+            let part = headers::content_range(&range).filter(|(begin, _)| *begin == offset);
+            part.ok_or_else(|| Error::Range {
+                host: self.host.clone(),
+                blob: *digest,
+                offset,
+                answered: range,
+            })?
+        } else {
+            (0, response.content_length())
+        };
+        if let Some(found) = whole.filter(|whole| *whole != size) {
+            return Err(another(found));
+        }
+        let stream = response.bytes_stream().map_err(|e| error::deepest(&e)).boxed();
+        Ok(Body { offset: begin, stream })
+    }
+
+    /// An answer's body, if it is not longer than `most`.
+    async fn body(&self, response: Response, what: &str, most: u64) -> Result<Vec<u8>, Error> {
+        let long = || Error::TooLarge { host: self.host.clone(), what: what.to_owned(), most };
+        if response.content_length().is_some_and(|length| length > most) {
+            return Err(long());
+        }
+        let mut stream = response.bytes_stream();
+        let mut bytes = Vec::new();
+        while let Some(piece) = stream.next().await {
+            bytes.extend_from_slice(&piece.map_err(|e| Error::down(&self.host, &e))?);
+            if bytes.len() as u64 > most {
+                return Err(long());
+            }
+        }
+        Ok(bytes)
     }
 
     /// Sends a request, proves who we are if asked to, and follows redirects.
@@ -150,8 +197,7 @@ impl Client {
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        let asked =
-            response.headers().get(WWW_AUTHENTICATE).and_then(|v| v.to_str().ok()).and_then(challenge::parse);
+        let asked = header(&response, &WWW_AUTHENTICATE).and_then(challenge::parse);
         let Some(proof) = self.proof(asked, scope).await? else { return Ok(response) };
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.to_owned(), proof.clone());
         self.follow(method, url, Some(&proof), headers).await
@@ -178,15 +224,18 @@ impl Client {
             if !response.status().is_redirection() {
                 return Ok(response);
             }
-            let to =
-                response.headers().get(LOCATION).and_then(|v| v.to_str().ok()).and_then(|l| url.join(l).ok());
-            let next = to.ok_or_else(|| Error::Redirect(self.host.clone()))?;
+            let to = header(&response, &LOCATION).and_then(|l| url.join(l).ok());
+            let next = to.ok_or_else(|| self.astray("it names no address"))?;
             if url.scheme() == "https" && next.scheme() != "https" {
-                return Err(Error::Redirect(self.host.clone()));
+                return Err(self.astray("from TLS to plain HTTP"));
             }
             url = next;
         }
-        Err(Error::Redirect(self.host.clone()))
+        Err(self.astray("too many times"))
+    }
+
+    fn astray(&self, why: &'static str) -> Error {
+        Error::Redirect(self.host.clone(), why)
     }
 
     /// The value of `Authorization` that answers a challenge.
@@ -211,7 +260,7 @@ impl Client {
         let mut url: Url = realm.parse().map_err(|_| Error::Host(realm.to_owned()))?;
         let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         if url.scheme() != "https" && !local && self.base.scheme() == "https" {
-            return Err(Error::Redirect(self.host.clone()));
+            return Err(self.astray("a token by plain HTTP"));
         }
         if let Some(service) = service {
             url.query_pairs_mut().append_pair("service", service);
@@ -222,29 +271,33 @@ impl Client {
             request = request.header(AUTHORIZATION, basic(own));
         }
         let response = request.send().await.map_err(|e| Error::down(&self.host, &e))?;
-        let response = self.success(response, scope).await?;
-        let text = response.bytes().await.map_err(|e| Error::down(&self.host, &e))?;
+        let response = self.success(response, "a token")?;
+        let text = self.body(response, "the answer with a token", MAX_TOKEN).await?;
         let answer: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
         let token = answer.get("token").or_else(|| answer.get("access_token")).and_then(|t| t.as_str());
         token.map(|t| format!("Bearer {t}")).ok_or_else(|| Error::Unauthorized(self.host.clone()))
     }
 
     /// Turns an answer that is no success into an error.
-    async fn success(&self, response: Response, what: &str) -> Result<Response, Error> {
+    fn success(&self, response: Response, what: &str) -> Result<Response, Error> {
         let status = response.status();
-        let retry =
-            response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        let (host, what) = (self.host.clone(), what.to_owned());
+        let retry = header(&response, &RETRY_AFTER).and_then(|v| headers::retry_after(v, Timestamp::now()));
         match status {
             s if s.is_success() => Ok(response),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized(self.host.clone())),
-            StatusCode::NOT_FOUND => Err(Error::NotFound { host: self.host.clone(), what: what.to_owned() }),
-            s => Err(Error::Status {
-                host: self.host.clone(),
-                status: s.as_u16(),
-                retry: retry.map(Duration::from_secs),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized(host)),
+            StatusCode::NOT_FOUND => Err(Error::NotFound { host, what }),
+            s => Err(match retry.filter(|wait| *wait > error::LONGEST) {
+                Some(wait) => Error::Wait { host, status: s.as_u16(), what, wait },
+                None => Error::Status { host, status: s.as_u16(), what, retry },
             }),
         }
     }
+}
+
+/// A header's text, if it is there and is text.
+fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
+    response.headers().get(name).and_then(|v| v.to_str().ok())
 }
 
 fn basic(own: &Credentials) -> String {

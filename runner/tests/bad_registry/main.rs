@@ -1,0 +1,13 @@
+//! Pulling from registries that are broken, hostile or merely peculiar: each gets a clear error that names the thing, and
+//! leaves nothing in the store; or the image is there, whole.
+
+#![allow(clippy::unwrap_used)]
+
+mod images;
+mod registry;
+mod stage;
+
+mod answers;
+mod blobs;
+mod login;
+mod together;
