@@ -231,6 +231,10 @@ fn execute(spec: &Process, user: &User, login: Option<String>) -> Failure {
     };
     let mut refused = None;
     for candidate in candidates(&command, &environment) {
+        // A failed exec costs ten times what looking does.
+        if std::fs::metadata(&candidate).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+            continue;
+        }
         let Ok(path) = CString::new(candidate) else { continue };
         match nix::unistd::execve(&path, &argv, &environment) {
             Err(nix::errno::Errno::ENOENT | nix::errno::Errno::ENOTDIR) => {}

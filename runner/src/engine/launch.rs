@@ -25,6 +25,9 @@ const PIDS: i64 = 4096;
 /// How long an attacher may take to read what a dead container had printed.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// What failed when there is no control group.
+const GROUP: &str = "making the control group";
+
 impl Engine {
     /// Starts a container's first process; the caller holds the container's lock.
     pub(super) async fn launch(&self, container: &Arc<Container>) -> Result<(), Error> {
@@ -60,10 +63,17 @@ impl Engine {
             .resolve(&record.image)
             .map_err(|_| Error::not_found("image", record.image.clone()))?;
         let (upper, work) = self.writable(container, checked.disk).await?;
-        let root = rootfs::assemble(&image.layers, &upper, &work, userns.as_fd())?;
-        let volatile = rootfs::volatile(&files(record), range.base)?;
+        // As long as the mounts take: side by side.
+        let group = {
+            let (engine, container, record) = (self.clone(), Arc::clone(container), record.clone());
+            let delegate = (checked.profile == Profile::Nested).then_some(range);
+            tokio::task::spawn_blocking(move || engine.make_group(&container, &record, delegate))
+        };
+        let root = rootfs::assemble(&image.layers, &upper, &work, userns.as_fd());
+        let volatile = rootfs::volatile(&files(record), range.base);
+        let cgroups = group.await.map_err(std::io::Error::other).doing(|| GROUP.into())??;
+        let (root, volatile) = (root?, volatile?);
         let (mounts, sent) = self.mounts(container, &checked, userns.as_fd()).await?;
-        let cgroups = self.make_group(container, record, &checked)?;
         let description = describe(record, &checked, range, mounts)?;
         let fds = StartFds { root, volatile, cgroups, mounts: sent };
         let mut started = self.spawner.start(&description, fds).await?;
@@ -129,11 +139,10 @@ impl Engine {
         &self,
         container: &Arc<Container>,
         record: &Record,
-        checked: &Checked,
+        delegate: Option<IdRange>,
     ) -> Result<Vec<OwnedFd>, Error> {
         let limits = limits(&record.host.resources)?;
-        let delegate = (checked.profile == Profile::Nested).then(|| container.slot.range());
-        let doing = || "making the control group".to_owned();
+        let doing = || GROUP.to_owned();
         let group = self
             .groups
             .create(&self.parent, &container.id, &limits, delegate)

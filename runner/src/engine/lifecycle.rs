@@ -48,7 +48,9 @@ impl Engine {
         if container.state().alive().is_some() {
             return Err(Error::Unchanged);
         }
-        container.change(|record| record.stopped_by_hand = false)?;
+        if container.record().stopped_by_hand {
+            container.change(|record| record.stopped_by_hand = false)?;
+        }
         let started = self.launch(&container).await;
         if started.is_err() && container.record().host.auto_remove {
             self.discard(&container)?;

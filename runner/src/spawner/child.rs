@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! spawner ──clone3──▶ helper: joins the groups (and namespaces) ──clone3 CLONE_PARENT──▶ child
-//!                       │ Cloned{pid}, ends                                              │ waits for Go (ids mapped)
+//!                       │ Cloned{pid}, maps the ids, Go, ends                            │ waits for Go
 //!                       ▼                                                                ▼ set-up, Terminal, …, exec
 //! ```
 //! The helper sits in the control groups already when it clones, so the child is in them from its first instruction:
@@ -37,7 +37,7 @@ pub(super) enum Sign {
     Failed(Failure),
 }
 
-/// The one byte from the spawner to a child that waits.
+/// The one byte to a child that waits: from the helper when its ids are mapped, later from the spawner.
 pub(super) const GO: &[u8] = b"g";
 
 /// The longest message between child and spawner.
@@ -113,14 +113,32 @@ fn help(alone: Alone, making: Making) {
             0
         }
     };
+    let (wait, go) = match rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) {
+        Ok(ends) => ends,
+        Err(e) => return failed("making a pipe", e.into()),
+    };
     match clone3(alone, namespaces, Parent::CallersParent) {
         Ok(Fork::Parent { pid, .. }) => {
             tell(sync, &Sign::Cloned(pid), &[]);
+            if let Err(e) = release(pid, &making.kind, &go) {
+                failed("mapping ids", e);
+            }
             exit(0)
         }
-        Ok(Fork::Child) => child(alone, making),
+        Ok(Fork::Child) => {
+            drop(go);
+            child(alone, making, wait)
+        }
         Err(e) => failed("cloning", e),
     }
+}
+
+/// In the helper: maps a new container's ids, and lets the child go on. Without the word `go` it ends with the helper.
+fn release(pid: i32, kind: &Kind, go: &OwnedFd) -> io::Result<()> {
+    if let Kind::Container(spec, _) = kind {
+        map_ids(pid, spec.range)?;
+    }
+    Ok(rustix::io::write(go, GO).map(drop)?)
 }
 
 fn keep_only(making: &Making) -> io::Result<()> {
@@ -141,10 +159,11 @@ fn keep_only(making: &Making) -> io::Result<()> {
 }
 
 /// In the child: waits until its ids are mapped, and becomes what it is to be.
-fn child(alone: Alone, making: Making) {
+fn child(alone: Alone, making: Making, wait: OwnedFd) {
     let Making { sync, cgroups, pipes, kind } = making;
     drop(cgroups);
-    let done = await_go(sync.as_fd()).map_err(|e| Failure::setup("waiting for the spawner", &e));
+    let done = await_word(&wait).map_err(|e| Failure::setup("waiting for the helper", &e));
+    drop(wait);
     let failure = match (done.and_then(|()| become_root()), kind) {
         (Err(failure), _) => failure,
         (Ok(()), Kind::Container(spec, materials)) => container(alone, &sync, pipes, *spec, materials),
@@ -154,6 +173,14 @@ fn child(alone: Alone, making: Making) {
         }
     };
     tell(sync.as_fd(), &Sign::Failed(failure), &[]);
+}
+
+fn await_word(wait: &OwnedFd) -> io::Result<()> {
+    let mut byte = [0];
+    match rustix::io::retry_on_intr(|| rustix::io::read(wait, &mut byte))? {
+        1 => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the helper is gone")),
+    }
 }
 
 fn await_go(sync: BorrowedFd<'_>) -> io::Result<()> {
@@ -241,8 +268,14 @@ pub(super) fn await_end(pidfd: &OwnedFd) -> io::Result<()> {
     Ok(rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED)).map(drop)?)
 }
 
+/// Forgives what a process that has ended answers.
+pub(super) fn unless_gone(error: io::Error) -> io::Result<()> {
+    let gone = [rustix::io::Errno::SRCH, rustix::io::Errno::NOENT].map(|errno| Some(errno.raw_os_error()));
+    if gone.contains(&error.raw_os_error()) { Ok(()) } else { Err(error) }
+}
+
 /// Writes both maps of a child in a new user namespace.
-pub(super) fn map_ids(pid: i32, range: IdRange) -> io::Result<()> {
+fn map_ids(pid: i32, range: IdRange) -> io::Result<()> {
     let line = format!("0 {} {}", range.base, range.count);
     std::fs::write(format!("/proc/{pid}/uid_map"), &line)?;
     std::fs::write(format!("/proc/{pid}/gid_map"), &line)

@@ -1,20 +1,13 @@
 //! What the spawner's children tell it, and how they end.
 
-use super::child::{self, GO, Sign};
-use super::message::{Answer, Event, ExitStatus, Failure, INIT, Key, Reply, Streams};
+use super::child::{self, Sign};
+use super::message::{Answer, Event, ExitStatus, Failure, Key, Reply, Streams};
 use super::record::{Outer, Phase, Record};
 use super::serve::{PIDFD, Spawner};
 use rustix::event::epoll;
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-
-/// Whether a child's user namespace has its maps already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ids {
-    Mapped,
-    Unmapped,
-}
 impl Spawner {
     /// Everything that a child has said by now.
     pub(super) fn signs(&mut self, number: u64) {
@@ -49,26 +42,21 @@ impl Spawner {
         let Some((_, record)) = self.records.get_mut(key) else { return };
         record.pid = pid;
         record.phase = Phase::Cloned;
-        let ids = if key.process == INIT { Ids::Unmapped } else { Ids::Mapped };
-        if let Err(e) = Self::release(&self.epoll, number, record, ids) {
-            self.failed(key, Failure::setup("mapping ids", &e));
+        if let Err(e) = Self::look_after(&self.epoll, number, record) {
+            self.failed(key, Failure::setup("looking after the child", &e));
         }
     }
 
-    /// Maps a new child's ids and lets it go on.
-    fn release(epoll: &OwnedFd, number: u64, record: &mut Record, ids: Ids) -> io::Result<()> {
+    /// Hears of a new child's end from now on. It goes on meanwhile.
+    fn look_after(epoll: &OwnedFd, number: u64, record: &mut Record) -> io::Result<()> {
         let pid = rustix::process::Pid::from_raw(record.pid).ok_or(io::ErrorKind::InvalidData)?;
         let pidfd = pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
         epoll::add(epoll, &pidfd, epoll::EventData::new_u64(number << 2 | PIDFD), epoll::EventFlags::IN)?;
         record.pidfd = Some(pidfd);
-        if ids == Ids::Unmapped {
-            child::map_ids(record.pid, record.range)?;
-        }
         if let Some(adjustment) = record.oom_score_adj.take() {
-            std::fs::write(format!("/proc/{}/oom_score_adj", record.pid), adjustment.to_string())?;
-        }
-        if let Some(sync) = &record.sync {
-            sandlot_sys::scm::send(sync.as_fd(), GO, &[])?;
+            // A child that has ended by now needs none.
+            let path = format!("/proc/{}/oom_score_adj", record.pid);
+            std::fs::write(path, adjustment.to_string()).or_else(child::unless_gone)?;
         }
         Ok(())
     }
