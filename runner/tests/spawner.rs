@@ -84,7 +84,8 @@ async fn a_session_lives_on_while_its_terminals_come_and_go() {
     // Orphans are reaped by init: no zombie stays behind.
     s.exec(&spec.id, "orphan", sh("(true &) ; true")).await.unwrap();
     let (_, text) =
-        s.exec(&spec.id, "ps", sh("grep -l '^State:.Z' /proc/[0-9]*/status; echo end")).await.unwrap();
+        s.exec(&spec.id, "ps", sh("for i in 1 2 3 4 5 6 7 8 9; do grep -q '^State:.Z' /proc/[0-9]*/status || break; sleep 0.2; done; \
+             grep -l '^State:.Z' /proc/[0-9]*/status; echo end")).await.unwrap();
     assert_eq!(text, "end\n");
     s.client.signal(&spec.id, INIT, 15).await.unwrap();
     assert_eq!(s.end(INIT).await, ExitStatus::Code(0));
