@@ -2,12 +2,12 @@
 
 use super::error::{Answer, Error};
 use super::filters::Filters;
-use super::query::Parameters;
+use super::query::{Parameters, all};
 use crate::engine::Engine;
 use crate::image::{self, Credentials, Digest, Event, Image, Platform, Progress, Pull, Reference, Step};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Query, RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use futures_util::StreamExt;
@@ -73,13 +73,16 @@ pub(super) async fn list(
     Ok(Json(all.iter().filter(suits).map(summary).collect()))
 }
 
-/// `GET /images/{name}/json` and `…/history`
+/// `GET /images/{name}/json`, `…/history` and `…/get`
 pub(super) async fn get(State(engine): State<Engine>, Path(path): Path<String>) -> Answer {
     if let Some(name) = path.strip_suffix("/json") {
         return Ok(Json(inspect(&engine.images.resolve(name)?)).into_response());
     }
     if let Some(name) = path.strip_suffix("/history") {
         return Ok(Json(history(&engine.images.resolve(name)?)).into_response());
+    }
+    if let Some(name) = path.strip_suffix("/get") {
+        return super::save::save(&engine, vec![name.to_owned()]);
     }
     Err(Error::new(StatusCode::NOT_FOUND, format!("GET /images/{path}: this call is not there (yet)")))
 }
@@ -173,7 +176,7 @@ async fn archive<T: Send + 'static>(
         .map_err(|e| Error::bad(e.to_string()))?
 }
 
-fn reference(text: &str) -> Answer<Reference> {
+pub(super) fn reference(text: &str) -> Answer<Reference> {
     text.parse().map_err(|e: image::ParseReferenceError| Error::bad(e.to_string()))
 }
 
@@ -182,10 +185,11 @@ pub(super) async fn create(
     State(engine): State<Engine>,
     Query(p): Query<Parameters>,
     headers: HeaderMap,
+    RawQuery(raw): RawQuery,
     request: Request,
 ) -> Answer {
     if let Some(source) = p.text("fromSrc") {
-        return import(engine, source, &p, request).await;
+        return import(engine, source, &p, all(raw.as_deref(), "changes"), request).await;
     }
     let name = p.text("fromImage").ok_or_else(|| Error::bad("fromImage or fromSrc is needed"))?;
     let name = match p.text("tag") {
@@ -221,7 +225,13 @@ pub(super) async fn create(
         .map_err(|e| Error::bad(e.to_string()))
 }
 
-async fn import(engine: Engine, source: &str, p: &Parameters, request: Request) -> Answer {
+async fn import(
+    engine: Engine,
+    source: &str,
+    p: &Parameters,
+    changes: Vec<String>,
+    request: Request,
+) -> Answer {
     if source != "-" {
         return Err(Error::bad(
             "importing from an address is refused: the engine fetches nothing but images",
@@ -231,9 +241,11 @@ async fn import(engine: Engine, source: &str, p: &Parameters, request: Request) 
         (Some(repo), tag) => Some(reference(&format!("{repo}:{}", tag.unwrap_or("latest")))?),
         (None, _) => None,
     };
-    let id =
-        archive(engine, request, move |engine, reader| Ok(engine.images.import(reader, name.as_ref())?))
-            .await?;
+    let message = p.text("message").unwrap_or("imported").to_owned();
+    let import = move |engine: &Engine, reader: &mut (dyn std::io::Read + Send)| {
+        Ok(engine.images.import(reader, name.as_ref(), (&changes, &message))?)
+    };
+    let id = archive(engine, request, import).await?;
     let line = json!({ "status": id.to_string() }).to_string() + "\n";
     Ok(([(hyper::header::CONTENT_TYPE, "application/json")], line).into_response())
 }

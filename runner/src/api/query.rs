@@ -31,3 +31,9 @@ impl Parameters {
         self.text(name)?.parse().ok()
     }
 }
+
+/// All values of a parameter that may be given several times.
+pub(super) fn all(query: Option<&str>, name: &str) -> Vec<String> {
+    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
+}

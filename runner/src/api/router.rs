@@ -2,7 +2,8 @@
 
 use super::policy::Policy;
 use super::{
-    attach, containers, exec, images, inspect, logs, networks, policy, sandlot, stats, system, volumes,
+    attach, containers, exec, files, images, inspect, logs, networks, policy, sandlot, save, stats, system,
+    volumes,
 };
 use crate::engine::Engine;
 use axum::Router;
@@ -38,6 +39,9 @@ fn system_routes() -> Router<Engine> {
         .route("/images/json", get(images::list))
         .route("/images/create", post(images::create))
         .route("/images/load", post(images::load))
+        .route("/images/get", get(save::several))
+        .route("/images/prune", post(save::prune))
+        .route("/commit", post(files::commit))
         .route("/images/{*name}", get(images::get).post(images::post).delete(images::remove))
         .route("/networks", get(networks::list))
         .route("/networks/{id}", get(networks::inspect))
@@ -68,6 +72,9 @@ fn container_routes() -> Router<Engine> {
         .route("/containers/{id}/attach", post(attach::attach))
         .route("/containers/{id}/logs", get(logs::logs))
         .route("/containers/{id}/stats", get(stats::stats))
+        .route("/containers/{id}/archive", get(files::get).put(files::put))
+        .route("/containers/{id}/changes", get(files::changes))
+        .route("/containers/{id}/export", get(files::export))
         .route("/containers/{id}/exec", post(exec::create))
         .route("/exec/{id}/start", post(exec::start))
         .route("/exec/{id}/resize", post(exec::resize))

@@ -1,4 +1,4 @@
-//! Archives that come in: `sandlot load` and `import`.
+//! Archives of images: `sandlot load`, `import` and `save`.
 
 use super::client::{Call, Client};
 use super::error::Error;
@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncWriteExt};
 
 /// Take images in from an archive of `save`
 #[derive(Debug, Args)]
@@ -67,6 +67,50 @@ impl Import {
         };
         client.lines(call.archive(source), show).await.map(|()| 0)
     }
+}
+
+/// Write images to an archive that `load` takes
+#[derive(Debug, Args)]
+pub(super) struct Save {
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Names or ids
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+impl Save {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let call = Call::get("/images/get");
+        let call = self.images.iter().fold(call, |call, image| call.query("names", image));
+        write(client, call, self.output.as_deref()).await.map(|()| 0)
+    }
+}
+
+/// Writes what a call answers to a file, or to standard output unless that is a terminal. A file that would be half an
+/// archive is not left behind.
+pub(super) async fn write(client: &Client, call: Call, file: Option<&Path>) -> Result<(), Error> {
+    let Some(path) = file else {
+        if std::io::stdout().is_terminal() {
+            return Err(Error::Invalid(
+                "an archive is nothing to look at: name a file, or redirect standard output".into(),
+            ));
+        }
+        let mut answer = std::pin::pin!(client.stream(call).await?);
+        let mut out = tokio::io::stdout();
+        tokio::io::copy(&mut answer, &mut out).await.map_err(Error::io("standard output"))?;
+        return out.flush().await.map_err(Error::io("standard output"));
+    };
+    let mut answer = std::pin::pin!(client.stream(call).await?);
+    let failed = || Error::io(path.display().to_string());
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let half = tempfile::NamedTempFile::new_in(folder).map_err(failed())?;
+    let mut out = tokio::fs::File::from_std(half.reopen().map_err(failed())?);
+    tokio::io::copy(&mut answer, &mut out).await.map_err(failed())?;
+    out.flush().await.map_err(failed())?;
+    half.persist(path).map_err(|e| failed()(e.error)).map(drop)
 }
 
 /// A file, or standard input.

@@ -4,8 +4,8 @@ use super::client::Client;
 use super::error::Error;
 use super::inspect::Kind;
 use super::{
-    archives, attach, create, events, exec, host, images, inspect, lifecycle, login, logs, prune, ps, run,
-    start, stats, system, update, volumes,
+    archives, attach, cp, create, events, exec, host, images, inspect, lifecycle, login, logs, outcome,
+    prune, ps, run, start, stats, system, update, volumes,
 };
 use clap::Subcommand;
 
@@ -44,8 +44,12 @@ pub(super) enum Command {
 #[derive(Debug, Subcommand)]
 pub(super) enum OfContainer {
     Attach(attach::Attach),
+    Commit(outcome::Commit),
+    Cp(cp::Cp),
     Create(Box<create::Create>),
+    Diff(outcome::Diff),
     Exec(exec::Exec),
+    Export(outcome::Export),
     Kill(lifecycle::Kill),
     Logs(logs::Logs),
     /// Freeze every process of containers
@@ -87,6 +91,7 @@ pub(super) enum OfImage {
     Import(archives::Import),
     Load(archives::Load),
     Pull(images::Pull),
+    Save(archives::Save),
     Tag(images::Tag),
 }
 
@@ -136,7 +141,11 @@ impl OfContainer {
     async fn run(self, client: &Client) -> Result<u8, Error> {
         match self {
             Self::Attach(command) => command.run(client).await,
+            Self::Commit(command) => command.run(client).await,
+            Self::Cp(command) => command.run(client).await,
             Self::Create(command) => command.run(client).await,
+            Self::Diff(command) => command.run(client).await,
+            Self::Export(command) => command.run(client).await,
             Self::Exec(command) => command.run(client).await,
             Self::Kill(command) => command.run(client).await,
             Self::Logs(command) => command.run(client).await,
@@ -164,6 +173,7 @@ impl OfImage {
             Self::Import(command) => command.run(client).await,
             Self::Load(command) => command.run(client).await,
             Self::Pull(command) => command.run(client).await,
+            Self::Save(command) => command.run(client).await,
             Self::Tag(command) => command.run(client).await,
         }
     }

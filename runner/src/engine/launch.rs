@@ -89,7 +89,7 @@ impl Engine {
     }
 
     /// The directories that hold what the container writes: on a disk of its own if its size is limited.
-    async fn writable(
+    pub(super) async fn writable(
         &self,
         container: &Arc<Container>,
         size: Option<u64>,

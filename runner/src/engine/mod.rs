@@ -3,11 +3,14 @@
 //! One [`Engine`] holds what is shared; a [`container::Container`] each holds its own. What the engine forgets when it is
 //! killed stands in the records, or is kept by the spawner.
 
+pub mod changes;
+pub mod commit;
 pub mod container;
 pub mod create;
 pub mod error;
 pub mod events;
 pub mod exec;
+pub mod files;
 pub mod io;
 mod launch;
 pub mod lifecycle;
@@ -15,6 +18,7 @@ pub mod model;
 pub mod mount;
 pub mod names;
 pub mod output;
+pub mod pipe;
 pub mod record;
 mod recover;
 pub mod settings;
@@ -23,6 +27,7 @@ pub mod stats;
 pub mod streams;
 pub mod terminals;
 pub mod validate;
+mod view;
 pub mod volumes;
 
 pub use error::Error;

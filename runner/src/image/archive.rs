@@ -93,14 +93,19 @@ impl Store {
                 return Err(Error::Damaged(format!("{a} layers for {b} diff ids")));
             }
             holds.push(self.hold(wanted.iter().copied()));
+            let mut blobs = Vec::new();
             for (path, diff_id) in layers.iter().zip(&wanted) {
                 if !self.layer(diff_id).is_dir() {
                     let layer = self.unpack(File::open(path)?, diff_id);
                     self.keep(layer.map_err(|e| e.of_layer(diff_id))?)?;
                 }
+                // Saving gives them out again as they came.
+                let (blob, hold) = self.put_file(path)?;
+                blobs.push(blob);
+                holds.push(hold);
             }
             let names = tags.iter().map(|t| t.parse().map_err(|e| Error::Damaged(format!("{e}"))));
-            made.push(Made { config, blobs: Vec::new(), names: names.collect::<Result<_, Error>>()? });
+            made.push(Made { config, blobs, names: names.collect::<Result<_, Error>>()? });
         }
         let ids = self.put_images(made)?;
         let names = found.iter().zip(ids).flat_map(|(f, id)| match &f.tags[..] {
@@ -110,19 +115,33 @@ impl Store {
         Ok(names.collect())
     }
 
-    /// Takes the tree of a root filesystem in as an image of one layer.
+    /// Takes the tree of a root filesystem in as an image of one layer; `changes` are Dockerfile instructions.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn import(&self, archive: impl Read, name: Option<&Reference>) -> Result<Digest, Error> {
-        let done = self.import_one(archive, name);
+    pub fn import(
+        &self,
+        archive: impl Read,
+        name: Option<&Reference>,
+        words: (&[String], &str),
+    ) -> Result<Digest, Error> {
+        let done = self.import_one(archive, name, words);
         if done.is_err() {
             self.collect_quietly();
         }
         done
     }
 
-    fn import_one(&self, archive: impl Read, name: Option<&Reference>) -> Result<Digest, Error> {
+    fn import_one(
+        &self,
+        archive: impl Read,
+        name: Option<&Reference>,
+        (changes, message): (&[String], &str),
+    ) -> Result<Digest, Error> {
+        let mut settings = serde_json::Map::new();
+        for change in changes {
+            super::instruction::apply(&mut settings, change)?;
+        }
         let dir = self.making()?;
         let packed = dir.path().join("layer");
         let mut file = File::create(&packed)?;
@@ -137,13 +156,14 @@ impl Store {
             "created": jiff::Timestamp::now().to_string(),
             "architecture": platform.architecture,
             "os": platform.os,
-            "config": {},
+            "config": settings,
             "rootfs": { "type": "layers", "diff_ids": [diff_id] },
-            "history": [{ "created": jiff::Timestamp::now().to_string(), "comment": "imported" }],
+            "history": [{ "created": jiff::Timestamp::now().to_string(), "comment": message }],
         });
         let config = config.to_string();
         let names = name.into_iter().cloned().collect();
-        self.put_images(vec![Made { config: config.as_bytes(), blobs: Vec::new(), names }])?;
+        let (blob, _blob_hold) = self.put_file(&packed)?;
+        self.put_images(vec![Made { config: config.as_bytes(), blobs: vec![blob], names }])?;
         Ok(Digest::of(config.as_bytes()))
     }
 }

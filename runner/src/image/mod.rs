@@ -5,21 +5,27 @@
 
 mod archive;
 mod busy;
+mod commit;
 mod credentials;
 mod digest;
 mod download;
 mod error;
 mod hold;
+mod instruction;
 mod manifest;
+pub mod pack;
+pub mod place;
 mod platform;
 mod progress;
 mod pull;
 mod reference;
 mod registry;
+mod save;
 pub mod starter;
 mod store;
 mod unpack;
 
+pub use commit::Commit;
 pub use credentials::{Credentials, Keyring};
 pub use digest::{Digest, ParseDigestError};
 pub use error::Error;

@@ -4,5 +4,6 @@
 
 mod command_line;
 mod containers;
+mod files;
 mod sessions;
 mod survival;
