@@ -28,16 +28,25 @@ pub struct Spawned {
 
 impl Spawned {
     pub async fn new() -> Self {
+        let base = 1_000_000 + std::process::id() % 30_000 * 65_536;
+        Self::of(Path::new(env!("CARGO_BIN_EXE_sandlot")), IdRange { base, count: 65_536 }).await
+    }
+
+    /// A spawner that is this program, of containers with these ids.
+    pub async fn of(program: &Path, range: IdRange) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         layer(&dir.path().join("layer"));
         let socket = dir.path().join("spawner.sock");
-        let program = Path::new(env!("CARGO_BIN_EXE_sandlot"));
         let Ensured::Started(child) = ensure_by(program, &socket).unwrap() else { panic!("whose is that?") };
         let (client, events) = Client::connect(&socket).await.unwrap();
-        let range = IdRange { base: 1_000_000 + std::process::id() % 30_000 * 65_536, count: 65_536 };
         let userns = client.userns(range).await.unwrap();
         Self { dir, client, events, child, userns, range, next: AtomicU32::new(1) }
+    }
+
+    /// The spawner's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn layer(&self) -> PathBuf {

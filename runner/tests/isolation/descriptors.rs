@@ -1,0 +1,94 @@
+//! Descriptors and programs of the host that a container could lay hands on.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::attack::{Walls, armed, script, shell, succeed_only_without_walls};
+use crate::spawned::{Spawned, process, sh};
+use rustix::io::{FdFlags, fcntl_setfd};
+use sandlot::container::spec::{IdRange, Init, Process, Stdio};
+use sandlot::spawner::client::Error;
+use std::fs::File;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+#[tokio::test]
+async fn no_descriptor_of_the_host_is_open() {
+    let mut s = Spawned::new().await;
+    // The glob's own descriptor is the fourth; what was there before it is not more than three.
+    let (_, text) = s.sh("for f in /proc/self/fd/*; do readlink $f; done; ls /proc/1/fd | wc -l").await;
+    let open: Vec<&str> = text.lines().filter(|l| !l.contains("/fd")).collect();
+    assert_eq!(open.len(), 4, "{text}");
+    assert_eq!(open[0], "/dev/null");
+    assert!(open[1].starts_with("pipe:") && open[2].starts_with("pipe:"), "{text}");
+}
+
+/// The descriptor of a directory that whoever is started from here inherits.
+fn leaked(dir: &Path) -> (File, RawFd) {
+    let dir = File::open(dir).unwrap();
+    fcntl_setfd(&dir, FdFlags::empty()).unwrap();
+    let number = dir.as_raw_fd();
+    (dir, number)
+}
+
+#[tokio::test]
+async fn a_descriptor_that_the_spawner_inherited_leads_out_of_no_container() {
+    // CVE-2024-21626
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("canary"), "").unwrap();
+    let (_open, n) = leaked(outside.path());
+    let mut s = Spawned::new().await;
+    let held = std::fs::read_link(format!("/proc/{}/fd/{n}", s.pid()));
+    assert_eq!(held.unwrap(), outside.path(), "the spawner did not inherit it");
+    let attacks = [
+        shell("path", format!("cat /proc/self/fd/{n}/canary")),
+        shell("directory", format!("cd /proc/self/fd/{n} && cat ./canary")),
+        shell("parent", format!("ls /proc/self/fd/{n}/..")),
+        shell("any", "for d in /proc/[0-9]*/fd/*; do test -f $d/canary && exit 0; done; exit 1"),
+    ];
+    succeed_only_without_walls(&mut s, &attacks, &Walls::EACH).await;
+    // What is executed later comes from the same spawner.
+    let (spec, fds) = armed(&s, Init::Only, None);
+    s.client.start(&spec, fds).await.unwrap();
+    for (n, walls) in Walls::EACH.into_iter().enumerate() {
+        let (_, within) =
+            s.exec(&spec.id, &format!("later-{n}"), walls.around(sh(&script(&attacks))).1).await.unwrap();
+        assert_eq!(within, "end\n", "{walls:?}");
+    }
+    for n in 3..=40 {
+        let cwd = format!("/proc/self/fd/{n}");
+        let result = s.exec(&spec.id, "leak", Process { cwd, ..sh("cat ./canary") }).await;
+        assert!(matches!(result, Err(Error::Refused(_))), "descriptor {n}: {result:?}");
+    }
+}
+
+/// Runs the spawner's own program inside, as an image's entry point `/proc/self/exe` makes it, and alters it when it has ended.
+async fn altered(program: &Path, range: IdRange) -> bool {
+    let mut s = Spawned::of(program, range).await;
+    let (spec, fds) = armed(&s, Init::Only, None);
+    s.client.start(&spec, fds).await.unwrap();
+    let host = ["/proc/self/exe", "spawner", "--socket", "/tmp/socket"];
+    let host = Process { capabilities: u64::MAX, ..process(&host, Stdio::Null) };
+    s.client.exec(&spec.id, "host", &host, vec![]).await.unwrap();
+    let overwrite = "until [ -S /tmp/socket ]; do sleep 0.01; done
+                     for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" = sandlot-spawner ] && pid=${p#/proc/}; done; exec 9</proc/$pid/exe || exit 9
+                     kill -9 $pid; while [ -e /proc/$pid ]; do sleep 0.01; done
+                     (echo evil >/proc/self/fd/9) 2>/dev/null; chmod 4777 /proc/self/fd/9 2>/dev/null; echo tried";
+    let overwrite = Process { capabilities: u64::MAX, ..sh(overwrite) };
+    assert_eq!(s.exec(&spec.id, "overwrite", overwrite).await.unwrap(), (0, "tried\n".to_owned()));
+    std::fs::metadata(program).unwrap().permissions().mode() & 0o7777 == 0o4777
+}
+
+#[tokio::test]
+async fn the_program_that_made_the_container_is_not_altered_from_inside() {
+    // CVE-2019-5736
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("sandlot");
+    std::fs::copy(env!("CARGO_BIN_EXE_sandlot"), &program).unwrap();
+    let before = std::fs::read(&program).unwrap();
+    let own = IdRange { base: 1_000_000 + std::process::id() % 30_000 * 65_536, count: 65_536 };
+    assert!(!altered(&program, own).await);
+    assert!(std::fs::read(&program).unwrap() == before);
+    // With the host's own ids it is, though not written to, as long as the spawner runs it.
+    assert!(altered(&program, IdRange { base: 0, count: 65_536 }).await);
+}
