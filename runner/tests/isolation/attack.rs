@@ -76,18 +76,29 @@ pub fn tools(root: &Path) {
     std::fs::write(root.join("attack.py"), PROGRAM).unwrap();
 }
 
-/// Runs a shell script as the host's root, with no wall but that its root directory is one with the same tools.
+/// Runs a shell script as the host's root, with no wall but that its root directory is another with the same tools.
 pub fn bare(s: &Spawned, script: &str) -> String {
+    rooted(s, "pivot_root . . && umount -l . &&", script)
+}
+
+/// The same, with the root directory changed by chroot(2) alone.
+pub fn chrooted(s: &Spawned, script: &str) -> String {
+    rooted(s, "exec /usr/sbin/chroot .", script)
+}
+
+fn rooted(s: &Spawned, change: &str, script: &str) -> String {
     let root = s.dir.path().join("bare");
     if !root.exists() {
         layer(&root);
         tools(&root);
     }
-    let enter = "mount --bind \"$1\" \"$1\" && cd \"$1\" && mkdir -p proc sys dev && \
-                 for d in proc sys dev usr; do mount --rbind /$d $d || exit; done; \
-                 pivot_root . . && umount -l . && PATH=/bin:/sbin:/usr/bin:/usr/sbin exec /bin/sh -c \"$2\"";
+    let enter = format!(
+        "mount --bind \"$1\" \"$1\" && cd \"$1\" && mkdir -p proc sys dev && \
+         for d in proc sys dev usr; do mount --rbind /$d $d || exit; done; \
+         export PATH=/bin:/sbin:/usr/bin:/usr/sbin; {change} /bin/sh -c \"$2\""
+    );
     let output = Command::new("unshare")
-        .args(["--mount", "--propagation", "private", "/bin/sh", "-c", enter, "bare"])
+        .args(["--mount", "--propagation", "private", "/bin/sh", "-c", &enter, "bare"])
         .arg(root)
         .arg(script)
         .output()
@@ -110,6 +121,8 @@ pub fn armed(s: &Spawned, init: Init, process: Option<Process>) -> (Container, S
 pub enum Walls {
     /// Namespaces and ids only: every capability, no filter.
     Namespaces(Profile),
+    /// Every capability, every namespace, and the filter of this profile.
+    Filter(Profile),
     /// As the engine makes them.
     All(Profile),
 }
@@ -130,6 +143,11 @@ impl Walls {
     pub fn around(self, process: Process) -> (Profile, Process) {
         match self {
             Self::Namespaces(profile) => (profile, Process { capabilities: u64::MAX, ..process }),
+            Self::Filter(profile) => {
+                let capabilities = capabilities::effective(profile, &[], &[]).unwrap();
+                let seccomp = seccomp::programs(profile, capabilities).unwrap();
+                (Profile::Nested, Process { capabilities: u64::MAX, seccomp, ..process })
+            }
             Self::All(profile) => {
                 let capabilities = capabilities::effective(profile, &[], &[]).unwrap();
                 assert!(profile == Profile::Nested || capabilities == CAPABILITIES);
@@ -146,6 +164,16 @@ pub async fn inside(s: &mut Spawned, walls: Walls, script: &str) -> String {
     let (mut spec, fds) = armed(s, Init::Command, Some(process));
     spec.profile = profile;
     s.run(&spec, fds).await.unwrap().1
+}
+
+/// All of the attacks succeed behind any of `walls`: what is to be allowed, or the defence to be shown is not among them.
+pub async fn succeed(s: &mut Spawned, attacks: &[Attack], walls: &[Walls]) {
+    for walls in walls {
+        let within = inside(s, *walls, &script(attacks)).await;
+        let missing: Vec<_> =
+            names(attacks, |a| a.offered).into_iter().filter(|n| !succeeded(&within).contains(n)).collect();
+        assert!(missing.is_empty(), "{walls:?}: {missing:?} do not succeed:\n{within}");
+    }
 }
 
 /// Each attack succeeds where nothing defends, and none behind any of `walls`.
