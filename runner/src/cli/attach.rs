@@ -2,6 +2,7 @@
 
 use super::client::{Call, Client, segment};
 use super::error::Error;
+use super::remote;
 use super::run::exit_code;
 use super::streams::{self, End, Framing, Input};
 use super::terminal::{DETACH, Detach, Raw};
@@ -9,7 +10,7 @@ use clap::Args;
 use hyper::Method;
 use serde_json::Value;
 
-/// Attach to a running container's first process
+/// Attach to a running container's first process, or to a terminal of a web server
 #[derive(Debug, Args)]
 pub(super) struct Attach {
     /// Do not pass standard input on
@@ -21,13 +22,17 @@ pub(super) struct Attach {
     /// Keys that detach
     #[arg(long, default_value = DETACH, value_parser = Detach::parse)]
     detach_keys: Detach,
-    /// Name or id
+    /// Name or id; or the address of a session at a Sandlot web server, https://host/s/ID, or of the server (a token is
+    /// taken from SANDLOT_TOKEN)
     container: String,
 }
 
 impl Attach {
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        if remote::is_address(&self.container) {
+            return remote::attach(&self.container, !self.no_stdin, self.detach_keys).await;
+        }
         let wish = Wish { stdin: !self.no_stdin, keys: self.detach_keys, proxy: self.sig_proxy };
         attach(client, &self.container, wish, None).await
     }

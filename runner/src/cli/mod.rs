@@ -26,6 +26,7 @@ mod outcome;
 mod people;
 mod prune;
 mod ps;
+mod remote;
 mod run;
 mod socket;
 mod start;

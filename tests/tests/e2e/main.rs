@@ -5,5 +5,6 @@
 mod command_line;
 mod containers;
 mod files;
+mod remote;
 mod sessions;
 mod survival;
