@@ -17,8 +17,8 @@ const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr
 /// Open files that a few hundred sessions need, at some ten each.
 const FILES: u64 = 4096;
 
-/// Inotify instances that a few hundred sessions need: all of them count against root's.
-const INOTIFY: u64 = 4096;
+/// Pseudo-terminals that one session of the profile nested is not to use up alone.
+const TERMINALS: u64 = 16_384;
 
 /// One thing that was looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -212,17 +212,17 @@ fn calls() -> Vec<Finding> {
     let pidfd = pidfd.map(|_| "processes are held by descriptor").map_err(|e| e.to_string());
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let files = if files >= FILES { Ok(format!("at most {files}")) } else { Err(format!("at most {files}")) };
-    let inotify = read("/proc/sys/fs/inotify/max_user_instances").and_then(|text| {
-        let enough = text.trim().parse::<u64>().is_ok_and(|most| most >= INOTIFY);
+    let terminals = read("/proc/sys/kernel/pty/max").and_then(|text| {
+        let enough = text.trim().parse::<u64>().is_ok_and(|most| most >= TERMINALS);
         let detail = format!("at most {} in all containers", text.trim());
         if enough { Ok(detail) } else { Err(detail) }
     });
     vec![
         finding(
-            "inotify instances",
-            inotify,
-            "programs that watch files fail (\"too many open files\") once some sessions have used them up",
-            "sysctl -w fs.inotify.max_user_instances=65536 fs.inotify.max_user_watches=4194304",
+            "pseudo-terminals",
+            terminals,
+            "a session of the profile nested can use up everybody's: what it mounts itself has no bound but this",
+            "sysctl -w kernel.pty.max=65536",
         ),
         finding("seccomp", actions, "containers do not start: their system calls cannot be filtered", newer),
         finding("pidfd", pidfd, "containers do not start", newer),

@@ -89,8 +89,8 @@ const PTYS: u32 = 64;
 /// How many namespaces of each kind may be made below a container of the nested profile.
 const NESTED_NAMESPACES: u32 = 64;
 
-/// How many inotify instances and watches a container may have. Its user namespace's count against those of its maker, the
-/// host's root, and so against everybody's: `fs.inotify.max_user_instances` is 128 by default, which one could take.
+/// How many inotify instances and watches a container may have: less than `fs.inotify.max_user_instances` (128 by default), which
+/// bounds all that its root, the maker of its user namespace, has.
 const INOTIFY: [(&str, u32); 2] = [("instances", 64), ("watches", 8192)];
 
 /// The files that every container gets an own version of, in `/etc`.

@@ -105,7 +105,12 @@ fn help(alone: Alone, making: Making) {
         }
     }
     let namespaces = match &making.kind {
-        Kind::Container(..) => namespace::ALL,
+        Kind::Container(spec, _) => {
+            if let Err(e) = act_as(spec.range.base) {
+                return failed("becoming the namespaces' maker", e.into());
+            }
+            namespace::ALL
+        }
         Kind::Execution(_, init) => {
             if let Err(e) = setns(init.as_fd(), namespace::ALL) {
                 return failed("entering the container", e);
@@ -136,9 +141,17 @@ fn help(alone: Alone, making: Making) {
 /// In the helper: maps a new container's ids, and lets the child go on. Without the word `go` it ends with the helper.
 fn release(pid: i32, kind: &Kind, go: &OwnedFd) -> io::Result<()> {
     if let Kind::Container(spec, _) = kind {
+        act_as(0)?;
         map_ids(pid, spec.range)?;
     }
     Ok(rustix::io::write(go, GO).map(drop)?)
+}
+
+/// In the helper. The kernel counts what the processes of a user namespace take (queued signals, timers, message queues,
+/// inotify, inner namespaces) against the user who made it as well: as root's, all containers' would be one pool, which one could
+/// take. So it is made in the name of the container's own root. The real user stays root, who has no limit of processes.
+fn act_as(user: u32) -> rustix::io::Result<()> {
+    rustix::thread::set_thread_res_uid(None, Some(Uid::from_raw(user)), None)
 }
 
 fn keep_only(making: &Making) -> io::Result<()> {

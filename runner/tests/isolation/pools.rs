@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::attack::{
-    Walls, are_denied, armed, inside, interpreted, python, script, shell, succeed_only_without_walls,
+    Walls, are_denied, armed, interpreted, python, script, shell, succeed_only_without_walls,
 };
 use crate::spawned::{Spawned, process, sh};
-use sandlot::container::spec::{Init, Profile, Stdio};
+use sandlot::container::spec::{IdRange, Init, Profile, Stdio};
 use sandlot::spawner::client::StdioFds;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 /// Makes one more namespace of a kind than a container of the nested profile may have, and holds them all.
 fn namespaces(flag: u32) -> String {
@@ -77,22 +80,45 @@ async fn a_bound_cannot_be_lifted_from_inside() {
     are_denied(&mut s, &attacks, &Walls::REAL).await;
 }
 
+/// Takes until there is no more, of everything that the kernel counts for a user and their user namespaces; prints how many of each.
+const TAKE: &str = "
+def count(take):
+    for n in range(MOST):
+        if take(n) == -1:
+            return n
+    return MOST
+LIBC.mmap.restype = ctypes.c_void_p
+queues = count(lambda n: LIBC.mq_open(f\"/{n}\".encode(), 0o102, 0o600, struct.pack(\"llllllll\", 0, 10, 8192, 0, 0, 0, 0, 0)))
+locked = count(lambda n: LIBC.shmctl(LIBC.shmget(0, 1 << 18, 0o1600), 11, 0))
+timers = count(lambda n: LIBC.timer_create(1, None, ctypes.byref(ctypes.c_void_p())))
+held = count(lambda n: LIBC.inotify_init1(0)), count(lambda n: LIBC.posix_openpt(2))
+print(queues, locked, timers, *held, flush=True)
+sys.stdin.read()";
+
+/// A container that takes up to `most` of each pool, and how many it got.
+async fn taken(s: &mut Spawned, most: u32) -> (Vec<u32>, StdioFds) {
+    let code = TAKE.replace("MOST", &most.to_string());
+    let stdio = Stdio::Pipes { stdin: true };
+    let process = process(&["/bin/sh", "-c", &interpreted(&code)], stdio);
+    let (spec, fds) = armed(s, Init::Command, Some(process));
+    let started = s.client.start(&spec, fds).await.unwrap();
+    let StdioFds::Pipes { stdout, .. } = &started.stdio else { panic!("no pipes") };
+    let mut line = String::new();
+    BufReader::new(File::from(stdout.try_clone().unwrap())).read_line(&mut line).unwrap();
+    (line.split_whitespace().map(|n| n.parse().unwrap()).collect(), started.stdio)
+}
+
 #[tokio::test]
 async fn a_container_that_took_all_it_may_leaves_the_others_theirs() {
-    let mut s = Spawned::new().await;
-    let take = "
-held = [call(\"inotify_init1\", 0) for n in range(64)], [os.openpty() for n in range(64)]
-print(\"taken\", flush=True)
-sys.stdin.read()";
-    let greedy = process(&["/bin/sh", "-c", &interpreted(take)], Stdio::Pipes { stdin: true });
-    let (spec, fds) = armed(&s, Init::Command, Some(greedy));
-    let started = s.client.start(&spec, fds).await.unwrap();
-    let StdioFds::Pipes { stdin, stdout, .. } = started.stdio else { panic!("no pipes") };
-    let mut text = [0; 6];
-    rustix::io::read(&stdout, &mut text).unwrap();
-    assert_eq!(&text, b"taken\n");
-    let modest = "held = [call(\"inotify_init1\", 0) for n in range(32)], [os.openpty() for n in range(32)]";
-    let script = format!("{} && echo enough", interpreted(modest));
-    assert_eq!(inside(&mut s, Walls::REAL[0], &script).await, "enough\n");
-    drop(stdin);
+    let base = 1_000_000 + std::process::id() % 30_000 * 65_536;
+    let mut greedy = Spawned::new().await;
+    let program = Path::new(env!("CARGO_BIN_EXE_sandlot"));
+    let mut modest = Spawned::of(program, IdRange { base: base + 65_536, count: 65_536 }).await;
+    let (all, _held) = taken(&mut greedy, 200_000).await;
+    let (some, _held) = taken(&mut modest, 8).await;
+    assert!(all.iter().all(|n| *n < 200_000), "{all:?}");
+    assert_eq!(some, [8; 5], "the other took {all:?}");
+    // Who shares the ids of a greedy one shares its pools: it is the own range that keeps them apart.
+    let (shared, _held) = taken(&mut Spawned::new().await, 8).await;
+    assert!(shared[0] == 0 && shared[2] == 0, "{shared:?}");
 }

@@ -5,6 +5,7 @@
 mod command_line;
 mod containers;
 mod files;
+mod nested;
 mod remote;
 mod sessions;
 mod survival;
