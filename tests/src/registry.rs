@@ -8,6 +8,13 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
+/// Who may use a guarded registry.
+pub const USER: &str = "ann";
+/// Her password.
+pub const PASSWORD: &str = "a word of a test";
+/// The same as docker-registry reads it: bcrypt.
+const USERS: &str = "ann:$2b$04$NfqZMdEEzj5liZ6Kiuy7W.5DlOE/2qarO8YhAVPiqoJhGqFxEKhLa\n";
+
 /// The process and its storage; both gone when dropped.
 #[derive(Debug)]
 pub struct Registry {
@@ -22,14 +29,33 @@ impl Registry {
     /// # Errors
     /// When the package `docker-registry` is missing or it does not come up.
     pub async fn start() -> Result<Self> {
+        Self::serve("").await
+    }
+
+    /// Starts one that gives nothing to anybody but [`USER`] with [`PASSWORD`].
+    ///
+    /// # Errors
+    /// When the package `docker-registry` is missing or it does not come up.
+    pub async fn guarded() -> Result<Self> {
+        Self::serve(USERS).await
+    }
+
+    async fn serve(users: &str) -> Result<Self> {
         let storage = tempfile::Builder::new().prefix("sandlot-test-registry-").tempdir()?;
         let port = free_port()?;
         let config = storage.path().join("config.yml");
         let data = storage.path().join("data");
+        let passwords = storage.path().join("passwords");
+        std::fs::write(&passwords, users)?;
+        let guard = if users.is_empty() {
+            String::new()
+        } else {
+            format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", passwords.display())
+        };
         std::fs::write(
             &config,
             format!(
-                "version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+                "version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n{guard}",
                 data.display()
             ),
         )?;
@@ -39,7 +65,7 @@ impl Registry {
         let url = format!("http://127.0.0.1:{port}/v2/");
         let client = crate::client::http()?;
         until("the registry", || async {
-            client.get(&url).send().await.ok().filter(|r| r.status().is_success())
+            client.get(&url).send().await.ok().filter(|r| r.status().is_success() || r.status() == 401)
         })
         .await
         .with_context(|| process.log())?;
@@ -60,6 +86,7 @@ impl Registry {
         let reference = format!("{}/{name}", self.host());
         run(Command::new("skopeo")
             .args(["--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false"])
+            .arg(format!("--dest-creds={USER}:{PASSWORD}"))
             .arg(format!("oci:{}", layout.display()))
             .arg(format!("docker://{reference}")))?;
         Ok(reference)

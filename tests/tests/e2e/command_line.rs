@@ -1,6 +1,8 @@
 //! The command line `sandlot` itself, against a real engine: what it prints, and what it ends with.
 
 use portable_pty::CommandBuilder;
+use sandlot_tests::image::{Compression, Layout};
+use sandlot_tests::registry::{PASSWORD, Registry, USER};
 use sandlot_tests::sandbox::Sandbox;
 use sandlot_tests::terminal::Person;
 use std::io::Write;
@@ -13,6 +15,7 @@ fn person(sandbox: &Sandbox, arguments: &[&str]) -> Person {
     let mut command = CommandBuilder::new(sandlot_tests::program("sandlot").unwrap());
     command.args(arguments);
     command.env("SANDLOT_HOST", sandbox.host());
+    command.env("DOCKER_CONFIG", sandbox.dir());
     Person::start(command, 100, 30).unwrap()
 }
 
@@ -239,4 +242,61 @@ async fn standard_input_reaches_the_process_and_archives_reach_the_engine() {
     assert_eq!(sandbox.sandlot(&["run", "--rm", "made/here:1", "/bin/echo", "runs"]).unwrap(), "runs");
     let (code, said) = sandbox.said(&["load", "-i", "/etc/passwd"]).unwrap();
     assert!(code == Some(1) && said.contains("unpacking the layer"), "{said}");
+}
+
+#[tokio::test]
+async fn a_guarded_registry_is_used_by_who_logged_in() {
+    let sandbox = Sandbox::engine().await.unwrap();
+    let registry = Registry::guarded().await.unwrap();
+    let root = sandbox.dir().join("root");
+    sandlot_tests::image::busybox(&root).unwrap();
+    let layout = Layout::new(&sandbox.dir().join("layout")).unwrap().layer(&root, Compression::Gzip).unwrap();
+    let layout = layout.finish(&serde_json::json!({ "Cmd": ["/bin/echo", "guarded"] })).unwrap();
+    let name = registry.push(&layout, "busybox:latest").unwrap();
+    let (code, said) = sandbox.said(&["pull", &name]).unwrap();
+    assert!(code == Some(1), "without a login: {said}");
+    let login = |password: &str| {
+        let arguments = ["login", "-u", USER, "--password-stdin", &registry.host()];
+        let mut command = sandbox.own_command(&arguments).unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(login("wrong\n").0, Some(1));
+    assert_eq!(login(&format!("{PASSWORD}\n")), (Some(0), "Login Succeeded\n".to_owned()));
+    // What is not here is pulled by `run`, and its lines do not get among the container's output.
+    assert_eq!(sandbox.sandlot(&["run", "--rm", &name]).unwrap(), "guarded");
+    sandbox.sandlot(&["rmi", &name]).unwrap();
+    assert!(sandbox.sandlot(&["pull", &name]).unwrap().ends_with(&name));
+    // The real client finds the same credentials in the same file.
+    sandbox.ok(&["pull", &name]).unwrap();
+    sandbox.sandlot(&["logout", &registry.host()]).unwrap();
+    assert_eq!(sandbox.said(&["run", "--rm", "--pull", "always", &name]).unwrap().0, Some(125));
+    // Typed at a terminal, the password is not shown.
+    let mut typed = person(&sandbox, &["login", &registry.host()]);
+    typed.until("Username: ").unwrap();
+    typed.type_in(&format!("{USER}\n")).unwrap();
+    typed.until("Password: ").unwrap();
+    typed.type_in(&format!("{PASSWORD}\n")).unwrap();
+    assert!(!typed.until("Login Succeeded").unwrap().contains(PASSWORD));
+    assert_eq!(typed.end().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn logs_are_kept_and_followed() {
+    let sandbox = Sandbox::engine().await.unwrap();
+    let script = "echo one; echo two >&2; while [ ! -e /go ]; do sleep 0.05; done; echo three";
+    sandbox.sandlot(&["run", "-d", "--name", "box", IMAGE, "sh", "-c", script]).unwrap();
+    let mut follower = person(&sandbox, &["logs", "-f", "box"]);
+    follower.until("two").unwrap();
+    sandbox.sandlot(&["exec", "box", "touch", "/go"]).unwrap();
+    follower.until("three").unwrap();
+    assert_eq!(follower.end().unwrap(), 0);
+    assert_eq!(sandbox.sandlot(&["logs", "-n", "1", "box"]).unwrap(), "three");
+    assert_eq!(sandbox.sandlot(&["logs", "--since", "1h", "box"]).unwrap(), "one\nthree");
+    assert_eq!(sandbox.sandlot(&["logs", "--until", "1h", "box"]).unwrap(), "");
+    sandbox.sandlot(&["restart", "-t", "0", "box"]).unwrap();
+    assert_eq!(sandbox.sandlot(&["wait", "box"]).unwrap(), "0");
+    assert!(sandbox.sandlot(&["doctor"]).unwrap().contains("FEATURE"));
 }
