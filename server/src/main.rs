@@ -64,9 +64,9 @@ async fn serve(config: Config, folder: PathBuf, listener: TcpListener) -> anyhow
     let server = Server::new(&folder, engine, config.policy, config.web, config.admin_token).await?;
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    println!("http://{}/", listener.local_addr()?);
+    println!("\n  Sandlot:        {}", sandlot_server::config::url(listener.local_addr()?));
     if let Some(login) = server.login() {
-        println!("administrator: {login}");
+        println!("  administrator:  {login}\n");
     }
     let stop = server.stop();
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -78,7 +78,7 @@ impl Server {
         let sessions = Sessions::load(engine, store.clone(), policy, node(folder)?).await?;
         let tasks = sessions.run();
         let base =
-            web.public_url.as_ref().map_or_else(|| format!("http://{}/", web.listen), ToString::to_string);
+            web.public_url.as_ref().map_or_else(|| crate::config::url(web.listen), ToString::to_string);
         let login = (made == Token::Made).then(|| format!("{base}admin?token={}", keys.token()));
         let (patience, stop) = (web.patience, CancellationToken::new());
         let app = App::new(sessions.clone(), keys, web, stop.clone());

@@ -192,6 +192,16 @@ impl Config {
     }
 }
 
+/// What a browser of this machine calls a server that listens there.
+#[must_use]
+pub fn url(listen: std::net::SocketAddr) -> String {
+    if listen.ip().is_unspecified() {
+        format!("http://localhost:{}/", listen.port())
+    } else {
+        format!("http://{listen}/")
+    }
+}
+
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;

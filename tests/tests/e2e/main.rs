@@ -4,6 +4,7 @@
 
 mod command_line;
 mod containers;
+mod dockerfile;
 mod files;
 mod nested;
 mod remote;

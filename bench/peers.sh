@@ -1,0 +1,184 @@
+# The rows of the table: each measures ours and its peers in turn. Sourced by run.sh, which gives $work, $bin, $rounds.
+
+rootfs() { # a root of busybox, for peers that take a directory; made once
+    [ -d "$work/root/bin" ] && return
+    mkdir -p "$work"/root/{bin,dev,proc,sys,tmp,etc}
+    cp /bin/busybox "$work/root/bin/"
+    for tool in sh true; do ln "$work/root/bin/busybox" "$work/root/bin/$tool"; done
+    echo 'root:x:0:0:root:/:/bin/sh' >"$work/root/etc/passwd"
+}
+
+engine() { # our spawner and engine; made once
+    [ -z "${SANDLOT_HOST:-}" ] || return 0
+    mkdir "$work/ours"
+    chmod 755 "$work/ours"
+    SANDLOT_CGROUP_PARENT=$(basename "$work") "$bin/sandlot" engine --on-stop end \
+        --state "$work/ours/state" --run "$work/ours" --insecure-registry 127.0.0.1 >"$work/engine.log" 2>&1 &
+    pids+=($!)
+    export SANDLOT_HOST=unix://$work/ours/engine.sock
+    until_up "$bin/sandlot" info
+}
+
+dockerd_up() { # Debian's dockerd in a network namespace of its own; made once
+    [ -z "${DOCKER_HOST:-}" ] || return 0
+    export DOCKER_HOST=unix://$work/docker.sock DOCKER_CONFIG=$work/docker
+    unshare --net sh -c 'ip link set lo up; exec "$@"' sh \
+        dockerd --data-root "$work/docker-data" --exec-root "$work/docker-exec" --pidfile "$work/docker.pid" \
+        --host "$DOCKER_HOST" --bridge none --iptables=false >"$work/dockerd.log" 2>&1 &
+    pids+=($!)
+    until_up docker info
+    tar -C "$work/root" -c . | docker import - bench >/dev/null
+}
+
+bundle() { # an OCI bundle for crun, without a terminal and control groups (it refuses a mix of versions 1 and 2)
+    mkdir -p "$work/bundle"
+    (cd "$work/bundle" && crun spec)
+    jq --arg root "$work/root" '.process.terminal = false | .process.args = ["true"] | .root.path = $root
+        | .linux.cgroupsPath = "" | del(.linux.resources)' "$work/bundle/config.json" >"$work/config.json"
+    mv "$work/config.json" "$work/bundle/config.json"
+}
+
+median() { # FILE: the median of hyperfine's one result, in milliseconds
+    jq '.results[0].median * 1000 * 100 | round / 100' "$1"
+}
+
+timed() { # NAME COMMAND...: the median time of a whole process; "-" if the command fails here
+    local name=$1
+    shift
+    if hyperfine --shell=none --warmup 3 --runs "$rounds" --export-json "$work/$name.json" "$*" >"$work/$name.log" 2>&1; then
+        median "$work/$name.json"
+    else
+        echo "bench: $name failed: $("$@" 2>&1 | tail -1)" >&2
+        echo -
+    fi
+}
+
+row_start() {
+    rootfs
+    engine
+    bundle
+    local ours bwrap crun docker
+    ours=$(timed ours "$bin/sandlot" run --rm --network none sandlot/starter true)
+    bwrap=$(timed bwrap bwrap --unshare-all --bind "$work/root" / --proc /proc --dev /dev --tmpfs /tmp true)
+    crun=$(timed crun crun --root "$work/crun" --cgroup-manager=disabled run --bundle "$work/bundle" bench)
+    dockerd_up
+    docker=$(rounds=$((rounds / 5 + 1)) timed docker docker run --rm --network=none bench true)
+    row 'run --rm --network none IMAGE true, ms' "$ours" '' ''
+    row '  bubblewrap, all namespaces' "$bwrap" "$(ratio "$ours" "$bwrap")" 'of ours to it; wanted: at most 1.5'
+    row '  crun run' "$crun" "$(ratio "$crun" "$ours")" 'of it to ours; wanted: at least 4'
+    row '  docker run --network=none' "$docker" "$(ratio "$docker" "$ours")" 'of it to ours; wanted: at least 30'
+}
+
+limit() { # run|pty: the median of the least that a container can cost
+    rootfs
+    [ -x "$work/limit" ] || gcc -O2 -o "$work/limit" bench/limit.c
+    mkdir -p "$work/scratch"
+    "$work/limit" "$work/root" "$work/scratch" "$rounds" "$1" | cut -d' ' -f1
+    rm -rf "$work/scratch"
+}
+
+row_prompt() {
+    local ours least program
+    program=$(program sandlot engine)
+    ours=$("$program" prompt "$rounds" | cut -d' ' -f1)
+    least=$(limit pty)
+    row 'cold clone to the first byte of a prompt, in the engine, ms' "$ours" '' ''
+    row '  the same system calls and nothing else (bench/limit.c)' "$least" "$(ratio "$ours" "$least")" 'of ours to it; wanted: at most 1.3'
+}
+
+row_burst() {
+    local ours program
+    program=$(program sandlot engine)
+    ours=$("$program" burst 100 | cut -d' ' -f2)
+    row 'containers a second, one after the other, 100' "$ours" '' 'wanted: above 150'
+}
+
+image() { # DIRECTORY-FOR-APT: four layers of Debian, about 150 MB compressed, as $work/image
+    local base="$work/layers/1" n=2 package
+    mkdir -p "$work/layers" "$work/packages"
+    debootstrap --variant=minbase bookworm "$base" >"$work/debootstrap.log" 2>&1
+    (cd "$work/packages" && apt-get download --quiet=2 gcc-12 cpp-12 g++-12 libstdc++-12-dev libgcc-12-dev binutils-x86-64-linux-gnu \
+        git perl-modules-5.36 libperl5.36 libpython3.11-stdlib libpython3.11-dev vim-runtime libicu72 >/dev/null)
+    for package in "$work/packages"/*.deb; do
+        dpkg-deb --extract "$package" "$work/layers/$((n % 3 + 2))"
+        n=$((n + 1))
+    done
+    local container
+    container=$(buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs from scratch)
+    for n in 1 2 3 4; do
+        buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs copy --quiet "$container" "$work/layers/$n" / >/dev/null
+        buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs commit --quiet --rm "$container" "bench:$n" >/dev/null
+        container=$(buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs from "bench:$n")
+    done
+    buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs \
+        push --quiet --tls-verify=false bench:4 "docker://$1/bench:latest" >/dev/null
+    rm -rf "$work/buildah" "$work/buildah-run" "$work/layers" "$work/packages"
+}
+
+registry() { # Debian's docker-registry on a free port; prints HOST:PORT
+    local port
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    cat >"$work/registry.yml" <<Y
+version: 0.1
+log: { level: error, accesslog: { disabled: true } }
+storage: { filesystem: { rootdirectory: $work/registry } }
+http: { addr: "127.0.0.1:$port" }
+Y
+    docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+    pids+=($!)
+    host=127.0.0.1:$port
+    until_up curl --silent --fail "http://$host/v2/"
+}
+
+seconds() { # COMMAND...: how long it takes; fails if it does
+    local from to
+    from=$(date +%s.%N)
+    "$@" >"$work/seconds.log" 2>&1 || { tail -1 "$work/seconds.log" >&2; echo -; return; }
+    to=$(date +%s.%N)
+    awk -v a="$from" -v b="$to" 'BEGIN { printf "%.2f\n", b - a }'
+}
+
+middle() { sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
+
+row_pull() {
+    local host ours podman skopeo
+    engine
+    registry
+    image "$host"
+    local size
+    size=$(du -sm "$work/registry" | cut -f1)
+    local -a storage=(podman --root "$work/podman" --runroot "$work/podman-run")
+    ours=$(for _ in 1 2 3; do
+        seconds "$bin/sandlot" pull --quiet "$host/bench"
+        "$bin/sandlot" rmi "$host/bench" >/dev/null
+    done | middle)
+    podman=$(for _ in 1 2 3; do
+        seconds "${storage[@]}" pull --quiet --tls-verify=false "$host/bench"
+        "${storage[@]}" rmi --force "$host/bench" >/dev/null
+    done | middle)
+    skopeo=$(for _ in 1 2 3; do
+        rm -rf "$work/copied"
+        seconds skopeo copy --quiet --src-tls-verify=false "docker://$host/bench" "dir:$work/copied"
+    done | middle)
+    row "pull of 4 layers, $size MB compressed, to ready-to-run, s" "$ours" '' ''
+    row '  podman pull' "$podman" "$(ratio "$podman" "$ours")" 'of it to ours; wanted: at least 2'
+    row '  skopeo copy to a directory, nothing unpacked' "$skopeo" "$(ratio "$skopeo" "$ours")" 'of it to ours; wanted: above 1'
+}
+
+row_flood() {
+    local program ours raw box
+    program=$(program sandlot-tests server)
+    ours=$("$program" flood 100)
+    raw=$("$program" raw 100)
+    box=$("$program" shellinabox 100)
+    row 'cat of 100 MB through pty and WebSocket, MB/s' "$ours" '' ''
+    row '  one thread that reads a raw pty' "$raw" "$(ratio "$ours" "$raw")" 'of ours to it; wanted: at least 0.6'
+    row '  shellinabox' "$box" "$(ratio "$ours" "$box")" 'of ours to it; wanted: above 1'
+}
+
+row_idle() {
+    local program ours
+    program=$(program sandlot-tests server)
+    ours=$("$program" idle 100)
+    row 'an idle session, memory of everything, MiB' "$ours" '' 'wanted: under 1.5'
+}
