@@ -2,12 +2,12 @@
 
 use super::manifest::{self, Descriptor, Document, MAX_CONFIG, MAX_MANIFEST, Manifest};
 use super::store::{Made, diff_ids, parse_config};
-use super::unpack::{self};
-use super::{Digest, Error, Platform, Reference, Store};
+use super::{Digest, Error, Platform, Reference, Store, unpack};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How deep an index may lead to another.
 const NESTING: usize = 4;
@@ -49,21 +49,21 @@ impl Store {
             repo_tags: Option<Vec<String>>,
             layers: Vec<String>,
         }
-        let items: Vec<Item> = serde_json::from_slice(&read(&at.join("manifest.json"), MAX_MANIFEST)?)
+        let items: Vec<Item> = serde_json::from_slice(&read(at, "manifest.json", MAX_MANIFEST)?)
             .map_err(|e| Error::Damaged(format!("manifest.json: {e}")))?;
         let mut found = Vec::new();
         for item in items {
             found.push(Found {
-                config: read(&within(at, &item.config)?, MAX_CONFIG)?,
-                layers: item.layers.iter().map(|l| within(at, l)).collect::<Result<_, _>>()?,
+                config: read(at, &item.config, MAX_CONFIG)?,
+                layers: item.layers,
                 tags: item.repo_tags.unwrap_or_default(),
             });
         }
-        self.take(&found)
+        self.take(at, &found)
     }
 
     fn load_layout(&self, at: &Path) -> Result<Vec<String>, Error> {
-        let bytes = read(&at.join("index.json"), MAX_MANIFEST)?;
+        let bytes = read(at, "index.json", MAX_MANIFEST)?;
         let Document::Index(index) = manifest::parse(&bytes, Some(manifest::OCI_INDEX)).map_err(damaged)?
         else {
             return Err(Error::Damaged("index.json is no index".into()));
@@ -74,16 +74,16 @@ impl Store {
             let name = |key: &str| entry.annotations.get(key).cloned();
             let tag = name("io.containerd.image.name").or_else(|| name("org.opencontainers.image.ref.name"));
             found.push(Found {
-                config: read(&blob(at, &manifest.config.digest), MAX_CONFIG)?,
-                layers: manifest.layers.iter().map(|l| blob(at, &l.digest)).collect(),
+                config: read_blob(at, "configuration", &manifest.config.digest, MAX_CONFIG)?,
+                layers: manifest.layers.iter().map(|l| blob(&l.digest)).collect(),
                 tags: tag.into_iter().collect(),
             });
         }
-        self.take(&found)
+        self.take(at, &found)
     }
 
     /// Keeps images whose parts are files, all or none; answers their names.
-    fn take(&self, found: &[Found]) -> Result<Vec<String>, Error> {
+    fn take(&self, at: &Path, found: &[Found]) -> Result<Vec<String>, Error> {
         let mut holds = Vec::new();
         let mut made = Vec::new();
         for Found { config, layers, tags } in found {
@@ -94,13 +94,13 @@ impl Store {
             }
             holds.push(self.hold(wanted.iter().copied()));
             let mut blobs = Vec::new();
-            for (path, diff_id) in layers.iter().zip(&wanted) {
+            for (name, diff_id) in layers.iter().zip(&wanted) {
                 if !self.layer(diff_id).is_dir() {
-                    let layer = self.unpack(File::open(path)?, diff_id);
+                    let layer = self.unpack(open(at, name)?, diff_id);
                     self.keep(layer.map_err(|e| e.of_layer(diff_id))?)?;
                 }
                 // Saving gives them out again as they came.
-                let (blob, hold) = self.put_file(path)?;
+                let (blob, hold) = self.put_file(open(at, name)?)?;
                 blobs.push(blob);
                 holds.push(hold);
             }
@@ -162,7 +162,7 @@ impl Store {
         });
         let config = config.to_string();
         let names = name.into_iter().cloned().collect();
-        let (blob, _blob_hold) = self.put_file(&packed)?;
+        let (blob, _blob_hold) = self.put_file(File::open(&packed)?)?;
         self.put_images(vec![Made { config: config.as_bytes(), blobs: vec![blob], names }])?;
         Ok(Digest::of(config.as_bytes()))
     }
@@ -171,13 +171,13 @@ impl Store {
 /// An image in an archive.
 struct Found {
     config: Vec<u8>,
-    layers: Vec<PathBuf>,
+    layers: Vec<String>,
     tags: Vec<String>,
 }
 
 /// The manifest that suits this machine behind an entry of an index.
 fn layout_manifest(at: &Path, entry: &Descriptor, deep: usize) -> Result<Option<Manifest>, Error> {
-    let bytes = read(&blob(at, &entry.digest), MAX_MANIFEST)?;
+    let bytes = read_blob(at, "manifest", &entry.digest, MAX_MANIFEST)?;
     match manifest::parse(&bytes, Some(&entry.media_type)).map_err(damaged)? {
         Document::Image(found) => Ok(Some(found)),
         Document::Index(_) if deep == 0 => {
@@ -194,27 +194,40 @@ fn damaged(e: manifest::Error) -> Error {
     Error::Damaged(e.to_string())
 }
 
-fn blob(at: &Path, digest: &Digest) -> PathBuf {
-    at.join("blobs/sha256").join(digest.hex())
+fn blob(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
 }
 
-/// A path that an archive's own text names: below the archive, and no link.
-fn within(at: &Path, name: &str) -> Result<PathBuf, Error> {
-    let plain = Path::new(name).components().all(|c| matches!(c, std::path::Component::Normal(_)));
-    let path = at.join(name);
-    match path.canonicalize() {
-        Ok(real) if plain && real.starts_with(at) => Ok(real),
-        _ => Err(Error::Damaged(format!("the archive has no file {name:?}"))),
+/// Opens a file that an archive's own text names. Whatever links the archive planted, it lies in the archive; and it is
+/// a plain file: opening a pipe would wait for ever.
+fn open(at: &Path, name: &str) -> Result<File, Error> {
+    let missing = |why: String| Error::Damaged(format!("the archive has no file {name:?}: {why}"));
+    let root = File::open(at)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let file = openat2(&root, name, flags, Mode::empty(), inside).map_err(|e| missing(e.to_string()))?;
+    let file = File::from(file);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(missing("it is something else".to_owned())),
     }
 }
 
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+fn read(at: &Path, name: &str, most: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let file = File::open(path)
-        .map_err(|e| Error::Damaged(format!("the archive has no {}: {e}", path.display())))?;
-    file.take(most + 1).read_to_end(&mut bytes)?;
+    open(at, name)?.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(Error::Damaged(format!("{} is longer than {most} bytes", path.display())));
+        return Err(Error::Damaged(format!("{name} is longer than {most} bytes")));
     }
     Ok(bytes)
+}
+
+/// A document by its digest.
+fn read_blob(at: &Path, what: &'static str, expected: &Digest, most: u64) -> Result<Vec<u8>, Error> {
+    let bytes = read(at, &blob(expected), most)?;
+    let found = Digest::of(&bytes);
+    match found == *expected {
+        true => Ok(bytes),
+        false => Err(Error::Wrong { what, expected: *expected, found }),
+    }
 }

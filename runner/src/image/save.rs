@@ -66,11 +66,11 @@ impl Store {
     }
 
     /// Keeps a file as a blob, and holds it; it is copied.
-    pub(super) fn put_file(&self, file: &Path) -> Result<(Digest, Hold), Error> {
+    pub(super) fn put_file(&self, mut file: impl Read) -> Result<(Digest, Hold), Error> {
         let made = self.making()?;
         let path = made.path().join("blob");
         let mut out = Hashing::new(File::create(&path)?);
-        io::copy(&mut File::open(file)?, &mut out)?;
+        io::copy(&mut file, &mut out)?;
         let digest = out.hasher.finish();
         let hold = self.hold([digest]);
         std::fs::rename(path, self.blob(&digest))?;

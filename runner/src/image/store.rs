@@ -3,8 +3,7 @@
 //! Everything is made beside its place and renamed into it, so what is there is whole. The index is one small file, written
 //! the same way.
 
-use super::unpack::{self, Limits};
-use super::{Digest, Error, Reference};
+use super::{Digest, Error, Limits, Reference, unpack};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};

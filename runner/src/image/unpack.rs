@@ -5,7 +5,7 @@
 //! bytes, entries and the ratio of both sizes are bounded. The caller deletes the target when this fails.
 
 use super::Digest;
-use super::digest::Hasher;
+use super::meter::{Bounded, Limits, Meter, Tracked};
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, XattrFlags, chownat,
     fchmod, fchown, fsetxattr, linkat, mkdirat, mknodat, openat, openat2, symlinkat, unlinkat, utimensat,
@@ -13,30 +13,14 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use tar::{Entry, EntryType};
 
-/// What a layer may cost.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Bytes unpacked.
-    pub bytes: u64,
-    /// Files, directories and links.
-    pub entries: u64,
-    /// How many times larger than packed, beyond the first 64 MiB.
-    pub ratio: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { bytes: 32 << 30, entries: 2_000_000, ratio: 200 }
-    }
-}
-
-/// Below this size the ratio does not matter: a small layer of zeroes is no bomb.
-const HARMLESS: u64 = 64 << 20;
+/// How deep directories may be nested: deleting them again takes a descriptor for each level.
+const MAX_DEPTH: usize = 256;
 
 /// Why a layer cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -72,31 +56,39 @@ pub fn unpack(packed: impl Read, into: &Path, limits: Limits) -> Result<Digest, 
     let mut packed = packed;
     let mut head = [0; 4];
     let filled = fill(&mut packed, &mut head).map_err(at(whole))?;
-    let counter = std::rc::Rc::new(std::cell::Cell::new(0));
-    let source =
-        Tracked { inner: io::Cursor::new(head[..filled].to_vec()).chain(packed), seen: counter.clone() };
+    let magic = head;
+    let meter = Meter::new(limits);
+    let head = io::Cursor::new(head).take(filled as u64);
+    let source = Tracked::new(head.chain(packed), Rc::clone(&meter));
     let buffered = BufReader::with_capacity(256 * 1024, source);
-    let plain: Box<dyn Read> = match head {
+    let plain: Box<dyn Read> = match magic {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
         [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::with_buffer(buffered).map_err(at(whole))?),
         _ => Box::new(buffered),
     };
-    let bounded = Bounded { inner: plain, hasher: Hasher::default(), bytes: 0, limits, packed: counter };
+    let bounded = Bounded::new(plain, Rc::clone(&meter));
     let mut archive = tar::Archive::new(BufReader::with_capacity(256 * 1024, bounded));
-    let root: OwnedFd = File::open(into).map_err(at(into))?.into();
-    let mut tree = Tree { root, directories: Vec::new() };
+    let mut tree = Tree::new(into, Rc::clone(&meter))?;
     let mut count = 0;
-    for entry in archive.entries().map_err(at(whole))? {
+    let mut entries = archive.entries().map_err(at(whole))?;
+    loop {
+        meter.begin_header();
+        let Some(entry) = entries.next() else { break };
+        let mut entry = entry.map_err(at(whole))?;
+        meter.end_header();
         count += 1;
         if count > limits.entries {
             return Err(Error::Limit(format!("it has more than {} entries", limits.entries)));
         }
-        tree.entry(entry.map_err(at(whole))?)?;
+        tree.entry(&mut entry)?;
+        // What nobody wanted of it is no part of the next one's header.
+        io::copy(&mut entry, &mut io::sink()).map_err(at(whole))?;
     }
+    meter.end_header();
     tree.finish()?;
     let mut rest = archive.into_inner();
     io::copy(&mut rest, &mut io::sink()).map_err(at(whole))?;
-    Ok(rest.into_inner().hasher.finish())
+    Ok(rest.into_inner().finish())
 }
 
 fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
@@ -110,44 +102,6 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(n)
 }
 
-/// Counts packed bytes where the unpacking side can see it.
-struct Tracked<R> {
-    inner: R,
-    seen: std::rc::Rc<std::cell::Cell<u64>>,
-}
-
-impl<R: Read> Read for Tracked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.seen.set(self.seen.get() + n as u64);
-        Ok(n)
-    }
-}
-
-/// Hashes what passes, and stops what grows beyond bounds.
-struct Bounded<R> {
-    inner: R,
-    hasher: Hasher,
-    bytes: u64,
-    limits: Limits,
-    packed: std::rc::Rc<std::cell::Cell<u64>>,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..n]);
-        self.bytes += n as u64;
-        if self.bytes > self.limits.bytes {
-            return Err(io::Error::other(format!("more than {} bytes unpacked", self.limits.bytes)));
-        }
-        if self.bytes > HARMLESS && self.bytes / self.limits.ratio > self.packed.get() {
-            return Err(io::Error::other(format!("more than {} times its packed size", self.limits.ratio)));
-        }
-        Ok(n)
-    }
-}
-
 const INSIDE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
@@ -156,13 +110,24 @@ struct Tree {
     root: OwnedFd,
     /// Modification times of directories, set when nothing more is put into them.
     directories: Vec<(PathBuf, u64)>,
+    /// How deep the root itself is.
+    top: usize,
+    /// Bytes of all files, with the holes that a sparse one has.
+    bytes: u64,
+    meter: Rc<Meter>,
 }
 
 impl Tree {
-    fn entry(&mut self, mut entry: Entry<'_, impl Read>) -> Result<(), Error> {
+    fn new(into: &Path, meter: Rc<Meter>) -> Result<Self, Error> {
+        let root: OwnedFd = File::open(into).map_err(at(into))?.into();
+        let top = depth(root.as_fd()).map_err(at(into))?;
+        Ok(Self { root, directories: Vec::new(), top, bytes: 0, meter })
+    }
+
+    fn entry(&mut self, entry: &mut Entry<'_, impl Read>) -> Result<(), Error> {
         let named = entry.path().map_err(at(Path::new("an entry's name")))?.into_owned();
         let path = inside(&named)?;
-        let Some(name) = path.file_name().map(ToOwned::to_owned) else { return self.top(&entry) };
+        let Some(name) = path.file_name().map(ToOwned::to_owned) else { return self.dress_root(entry) };
         let parent = self.directory(path.parent().unwrap_or(Path::new("")))?;
         if let Some(hidden) = name.as_bytes().strip_prefix(b".wh.") {
             return whiteout(parent.as_fd(), hidden, &path);
@@ -178,22 +143,21 @@ impl Tree {
         }
         match kind {
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                self.bytes = self.bytes.saturating_add(entry.size());
+                self.meter.allows(self.bytes).map_err(|e| at(&path)(io::Error::other(e)))?;
                 let flags =
                     OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let file = openat(&parent, name.as_os_str(), flags, Mode::from_raw_mode(0o600))
                     .map_err(at(&path))?;
                 let mut file = File::from(file);
-                io::copy(&mut entry, &mut file).map_err(at(&path))?;
-                dress(file.as_fd(), &header, &mut entry, &path)?;
+                io::copy(entry, &mut file).map_err(at(&path))?;
+                dress(file.as_fd(), &header, entry, &path)?;
                 times(parent.as_fd(), name.as_os_str().as_ref(), header.mtime().unwrap_or(0), &path)
             }
             EntryType::Directory => {
-                match mkdirat(&parent, name.as_os_str(), Mode::from_raw_mode(0o755)) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(e) => return Err(at(&path)(e)),
-                }
+                self.make(parent.as_fd(), name.as_os_str().as_ref(), &path)?;
                 let made = openat(&parent, name.as_os_str(), DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
-                dress(made.map_err(at(&path))?.as_fd(), &header, &mut entry, &path)?;
+                dress(made.map_err(at(&path))?.as_fd(), &header, entry, &path)?;
                 self.directories.push((path, header.mtime().unwrap_or(0)));
                 Ok(())
             }
@@ -218,7 +182,7 @@ impl Tree {
     }
 
     /// The entry of the root itself.
-    fn top(&self, entry: &Entry<'_, impl Read>) -> Result<(), Error> {
+    fn dress_root(&self, entry: &Entry<'_, impl Read>) -> Result<(), Error> {
         let mode = entry.header().mode().unwrap_or(0o755) & 0o7777;
         fchmod(&self.root, Mode::from_raw_mode(mode)).map_err(at(Path::new("/")))
     }
@@ -234,8 +198,20 @@ impl Tree {
         }
         let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
         let above = self.directory(parent)?;
-        mkdirat(&above, name, Mode::from_raw_mode(0o755)).map_err(at(path))?;
+        self.make(above.as_fd(), name.as_ref(), path)?;
         openat(&above, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()).map_err(at(path))
+    }
+
+    /// Makes a directory, if it is not there.
+    fn make(&self, parent: BorrowedFd<'_>, name: &Path, path: &Path) -> Result<(), Error> {
+        // Links may lead deeper than any path says.
+        if depth(parent).map_err(at(path))?.saturating_sub(self.top) >= MAX_DEPTH {
+            return Err(Error::Limit(format!("{} is deeper than {MAX_DEPTH} directories", path.display())));
+        }
+        match mkdirat(parent, name, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(e) => Err(at(path)(e)),
+        }
     }
 
     /// A hard link, to what lies inside only.
@@ -254,6 +230,12 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// How many directories lie above one that is open.
+fn depth(directory: BorrowedFd<'_>) -> io::Result<usize> {
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()))?;
+    Ok(path.components().count())
 }
 
 /// A path without a root, `.` and `..`.

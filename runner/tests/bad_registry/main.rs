@@ -8,6 +8,10 @@ mod registry;
 mod stage;
 
 mod answers;
+mod archives;
 mod blobs;
+mod documents;
+mod forms;
+mod layers;
 mod login;
 mod together;
