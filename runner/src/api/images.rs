@@ -110,14 +110,18 @@ fn inspect(image: &Image) -> Value {
 
 fn history(image: &Image) -> Vec<Value> {
     let entries = image.config.history().clone().unwrap_or_default();
-    let rows = entries.iter().rev().enumerate().map(|(n, entry)| {
+    // Each step but the empty ones made a layer.
+    let mut sizes = image.layer_sizes().into_iter();
+    let mut size = |empty: Option<bool>| if empty == Some(true) { 0 } else { sizes.next().unwrap_or(0) };
+    let sizes: Vec<u64> = entries.iter().map(|entry| size(entry.empty_layer())).collect();
+    let rows = entries.iter().zip(sizes).rev().enumerate().map(|(n, (entry, size))| {
         json!({
             "Id": if n == 0 { image.id.to_string() } else { "<missing>".to_owned() },
             "Created": entry.created().as_deref().and_then(|c| c.parse::<jiff::Timestamp>().ok()).map_or(0, |c| c.as_second()),
             "CreatedBy": entry.created_by().clone().unwrap_or_default(),
             "Comment": entry.comment().clone().unwrap_or_default(),
             "Tags": if n == 0 { json!(image.tags) } else { Value::Null },
-            "Size": 0,
+            "Size": size,
         })
     });
     rows.collect()

@@ -42,10 +42,16 @@ pub(super) async fn list(State(engine): State<Engine>, Query(p): Query<Parameter
             && filters.labels(&record.config.labels)
     };
     let chosen = engine.containers().into_iter().filter(|c| suits(c)).take(limit);
-    Ok(Json(chosen.map(|c| line(&c.record())).collect()))
+    let mut lines = Vec::new();
+    for container in chosen {
+        let size = if p.on("size") { engine.written(&container).await } else { 0 };
+        lines.push(line(&container.record(), size));
+    }
+    Ok(Json(Value::Array(lines)))
 }
 
-fn line(record: &Record) -> Value {
+/// A container as lists show it; `written` bytes are its own.
+pub(super) fn line(record: &Record, written: u64) -> Value {
     json!({
         "Id": record.id,
         "Names": [format!("/{}", record.name)],
@@ -60,8 +66,7 @@ fn line(record: &Record) -> Value {
         "HostConfig": { "NetworkMode": network(record) },
         "NetworkSettings": { "Networks": {} },
         "Mounts": [],
-        "SizeRw": 0,
-        "SizeRootFs": 0,
+        "SizeRw": written,
     })
 }
 

@@ -103,3 +103,15 @@ pub(super) fn without_version(mut request: Request<Body>) -> Request<Body> {
     }
     request
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_document_lists_every_route() {
+        let (document, source) = (include_str!("../../../docs/docker-api.md"), include_str!("router.rs"));
+        let product = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let routes = product.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let missing: Vec<&str> = routes.filter(|route| !document.contains(&format!("`{route}`"))).collect();
+        assert!(missing.is_empty(), "docs/docker-api.md does not list {missing:?}");
+    }
+}

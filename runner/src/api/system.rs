@@ -191,14 +191,11 @@ pub(super) async fn events(State(engine): State<Engine>, Query(p): Query<Paramet
 pub(super) async fn disk_usage(State(engine): State<Engine>) -> Answer<Json<Value>> {
     let images = super::images::summaries(&engine)?;
     let total: u64 = images.iter().filter_map(|i| i["Size"].as_u64()).sum();
-    let containers: Vec<Value> = engine
-        .containers()
-        .iter()
-        .map(|c| {
-            let record = c.record();
-            json!({ "Id": record.id, "Names": [format!("/{}", record.name)], "Image": record.config.image, "State": record.state.word(), "SizeRw": 0 })
-        })
-        .collect();
+    let mut containers = Vec::new();
+    for container in engine.containers() {
+        let size = engine.written(&container).await;
+        containers.push(super::inspect::line(&container.record(), size));
+    }
     let volumes: Vec<Value> = engine
         .volumes()
         .iter()

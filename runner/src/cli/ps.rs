@@ -31,6 +31,9 @@ pub(super) struct Ps {
     /// Ids only
     #[arg(short, long)]
     quiet: bool,
+    /// Show how much each has written
+    #[arg(short, long)]
+    size: bool,
     /// Show everything in full length
     #[arg(long)]
     no_trunc: bool,
@@ -52,6 +55,9 @@ impl Ps {
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         let mut call = Call::get("/containers/json").query("all", if self.all { "1" } else { "0" });
+        if self.size || self.format.as_deref().is_some_and(|f| f.contains(".Size")) {
+            call = call.query("size", "1");
+        }
         if let Some(limit) = if self.latest { Some(1) } else { self.last } {
             call = call.query("limit", limit.to_string());
         }
@@ -63,7 +69,9 @@ impl Ps {
         if self.quiet {
             return format::ids(&rows, "ID");
         }
-        format::print(&format::list(self.format.as_deref(), COLUMNS, &rows)?).map(|()| 0)
+        let size = self.size.then_some(("SIZE", "Size"));
+        let columns: Vec<format::Column> = COLUMNS.iter().copied().chain(size).collect();
+        format::print(&format::list(self.format.as_deref(), &columns, &rows)?).map(|()| 0)
     }
 
     fn row(&self, one: &Value) -> Value {

@@ -3,6 +3,7 @@
 //! The upper directory is the container's: it is walked by descriptors, never through a link.
 
 use super::Engine;
+use super::container::Container;
 use super::error::{Doing, Error};
 use super::record::Record;
 use crate::image::place::open_inside;
@@ -66,6 +67,36 @@ impl Engine {
         let done = tokio::task::spawn_blocking(walk).await.map_err(io::Error::other).doing(doing)?;
         done.map_err(|source: io::Error| Error::Io { what: doing(), source })
     }
+}
+
+impl Engine {
+    /// Bytes that a container has written and not deleted again; what cannot be read counts nothing.
+    pub async fn written(&self, container: &Container) -> u64 {
+        let record = container.record();
+        let limited = super::validate::check(&record.config, &record.host, &self.settings)
+            .is_ok_and(|checked| checked.disk.is_some());
+        let (engine, id, upper) = (self.clone(), container.id.clone(), container.dir.join("upper"));
+        let count = move || {
+            // A disk is not made for this.
+            let upper = if limited { engine.disks.open(&id).ok()?.upper() } else { upper };
+            Some(bytes(open(&upper).ok()?.as_fd(), 0))
+        };
+        tokio::task::spawn_blocking(count).await.ok().flatten().unwrap_or(0)
+    }
+}
+
+fn bytes(directory: BorrowedFd<'_>, depth: usize) -> u64 {
+    let one = |name: &std::ffi::CStr| -> Option<u64> {
+        let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory || depth >= DEPTH {
+            return u64::try_from(stat.st_size).ok();
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Some(bytes(openat(directory, name, flags, Mode::empty()).ok()?.as_fd(), depth + 1))
+    };
+    let entries = Dir::read_from(directory).into_iter().flatten().flatten();
+    let entries = entries.filter(|e| !matches!(e.file_name().to_bytes(), b"." | b".."));
+    entries.filter_map(|entry| one(entry.file_name())).sum()
 }
 
 /// The paths that are there for mounts alone.

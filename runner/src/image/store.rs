@@ -66,6 +66,14 @@ pub(super) struct Known {
     pub(super) blobs: Vec<Digest>,
 }
 
+impl Image {
+    /// Bytes of each layer, unpacked, lowest first.
+    #[must_use]
+    pub fn layer_sizes(&self) -> Vec<u64> {
+        self.layers.iter().map(|layer| size_of(layer)).collect()
+    }
+}
+
 /// An image whose layers are all here, and the names that it gets.
 pub(super) struct Made<'a> {
     pub(super) config: &'a [u8],
