@@ -70,7 +70,8 @@ impl Store {
         let made = self.making()?;
         let path = made.path().join("blob");
         let mut out = Hashing::new(File::create(&path)?);
-        io::copy(&mut file, &mut out)?;
+        io::copy(&mut file, &mut out)
+            .map_err(|source| Error::Write { what: "a layer's blob".to_owned(), source })?;
         let digest = out.hasher.finish();
         let hold = self.hold([digest]);
         std::fs::rename(path, self.blob(&digest))?;

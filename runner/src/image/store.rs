@@ -162,7 +162,9 @@ impl Store {
 
     /// A fresh place to make something in; on the filesystem of everything else.
     pub(super) fn making(&self) -> Result<tempfile::TempDir, Error> {
-        Ok(tempfile::tempdir_in(self.root.join("making"))?)
+        let making = self.root.join("making");
+        tempfile::tempdir_in(&making)
+            .map_err(|source| Error::Write { what: format!("below {}", making.display()), source })
     }
 
     /// Reads a blob of at most `most` bytes.

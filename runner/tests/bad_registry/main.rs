@@ -10,6 +10,7 @@ mod stage;
 mod answers;
 mod archives;
 mod blobs;
+mod disk;
 mod documents;
 mod forms;
 mod layers;
