@@ -57,14 +57,40 @@ pub fn assemble(
     again(work).map_err(at("taking up what an earlier start left"))?;
     // No sync on unmount: what a container wrote need not outlive a crash of the machine.
     fsconfig_set_flag(context.as_fd(), "volatile").map_err(at("setting the overlay volatile"))?;
-    let made = fsconfig_create(context.as_fd()).map_err(at("making the overlay"));
-    for place in &attached {
+    made(context.as_fd(), &attached)
+}
+
+/// A view of the directory `mount` that nobody writes through, whatever flags they clear: an overlay without an upper
+/// directory. It is for who may mount, as the root of a nested container may; what changes below is seen late or not at all by
+/// who has looked before. `work` names a path beside which an older kernel attaches layers.
+///
+/// # Errors
+/// Names the step that failed.
+pub fn sealed(mount: OwnedFd, work: &Path) -> Result<OwnedFd, Error> {
+    let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(at("opening a tmpfs"))?;
+    fsconfig_create(context.as_fd()).map_err(at("making a tmpfs"))?;
+    let empty = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty());
+    // Without an upper directory it takes two layers at least.
+    let layers = [empty.map_err(at("mounting a tmpfs"))?, mount];
+    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(at("opening an overlay"))?;
+    fsconfig_set_string(context.as_fd(), "source", "sandlot").map_err(at("naming the overlay"))?;
+    let attached = match stack(context.as_fd(), &layers) {
+        Ok(()) => Vec::new(),
+        Err(_) => stack_attached(context.as_fd(), &layers, work)?,
+    };
+    made(context.as_fd(), &attached)
+}
+
+/// The overlay that `context` describes, mounted; its layers need not stay `attached` then.
+fn made(context: BorrowedFd<'_>, attached: &[PathBuf]) -> Result<OwnedFd, Error> {
+    let made = fsconfig_create(context).map_err(at("making the overlay"));
+    for place in attached {
         // What stays attached here is found and unmounted by the engine's start-up sweep.
         unmount(place, UnmountFlags::DETACH).unwrap_or_default();
         std::fs::remove_dir(place).unwrap_or_default();
     }
     made?;
-    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_NODEV)
+    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_NODEV)
         .map_err(at("mounting the overlay"))
 }
 

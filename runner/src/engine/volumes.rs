@@ -5,6 +5,8 @@ use super::error::{Doing, Error};
 use super::mount::{Source, volume_name};
 use super::validate::Checked;
 use super::{Engine, launch};
+use crate::container::capabilities::SYS_ADMIN;
+use crate::container::rootfs;
 use crate::container::spec::{self, MountSource};
 use rustix::fs::CWD;
 use rustix::mount::{OpenTreeFlags, open_tree};
@@ -142,7 +144,10 @@ impl Engine {
             };
             let source: MountSource = launch::specification(&mount.source, sent.len());
             if let Some(path) = path {
-                sent.push(mapped(&path, userns)?);
+                let fd = mapped(&path, userns)?;
+                let may_mount = checked.capabilities & SYS_ADMIN != 0;
+                let seal = mount.readonly && may_mount;
+                sent.push(if seal { sealed(fd, &path, container)? } else { fd });
             }
             mounts.push(spec::Mount { source, target: mount.target.clone(), readonly: mount.readonly });
         }
@@ -175,4 +180,15 @@ fn mapped(path: &Path, userns: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
         .doing(doing)?;
     sandlot_sys::mount::idmap(mount.as_fd(), userns).doing(doing)?;
     Ok(mount)
+}
+
+/// The same for a container that may mount, and so could make it writable again.
+fn sealed(mount: OwnedFd, path: &Path, container: &Container) -> Result<OwnedFd, Error> {
+    if !path.is_dir() {
+        return Err(Error::invalid(format!(
+            "the read-only mount of the file {} is refused: this container may mount, and would make it writable; mount its directory",
+            path.display()
+        )));
+    }
+    Ok(rootfs::sealed(mount, &container.dir.join("sealed"))?)
 }

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+use crate::attack::{Walls, armed, script, shell};
 use crate::spawned::{Spawned, process, sh};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, RenameFlags, fstat, mkdirat, openat, renameat_with, symlinkat, unlinkat,
 };
-use sandlot::container::spec::{Init, Mount, MountSource, Process, Stdio};
+use rustix::mount::{OpenTreeFlags, open_tree};
+use sandlot::container::rootfs;
+use sandlot::container::spec::{Init, Mount, MountSource, Process, Profile, Stdio};
 use sandlot::container::target::{self, Links};
 use sandlot::spawner::client::Error;
 use std::os::fd::AsFd;
@@ -125,4 +128,42 @@ async fn a_planted_terminal_multiplexer_or_null_is_noticed() {
     assert!(matches!(&result, Err(Error::Refused(f)) if f.step == "opening a terminal"), "{result:?}");
     let result = s.exec(&spec.id, "n", process(&["/bin/true"], Stdio::Null)).await;
     assert!(matches!(&result, Err(Error::Refused(f)) if f.step.contains("streams")), "{result:?}");
+}
+
+/// What of these a container can do that is given a read-only mount of a directory of its own: as it is, or sealed.
+async fn written(s: &mut Spawned, walls: Walls, seal: bool) -> String {
+    let shared = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(shared.path(), Some(s.range.base), Some(s.range.base)).unwrap();
+    let again = "mount -o remount,bind,rw";
+    let attacks = [
+        shell("write", "touch /shared/new"),
+        shell("remount", format!("{again} /shared && touch /shared/new")),
+        shell("whole", "mount -o remount,rw /shared && touch /shared/new"),
+        shell(
+            "bind",
+            format!("mkdir /tmp/b; mount --bind /shared /tmp/b && {again} /tmp/b && touch /tmp/b/new"),
+        ),
+        shell("inner", format!("unshare -Urm sh -c \"{again} /shared && touch /shared/new\"")),
+    ];
+    let (profile, process) = walls.around(sh(&script(&attacks)));
+    let (mut spec, mut fds) = armed(s, Init::Command, Some(process));
+    spec.profile = profile;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let mount = open_tree(CWD, shared.path(), flags).unwrap();
+    fds.mounts.push(if seal { rootfs::sealed(mount, &s.dir.path().join("sealed")).unwrap() } else { mount });
+    spec.mounts.push(Mount { source: MountSource::Detached(1), target: "/shared".into(), readonly: true });
+    let (_, text) = s.run(&spec, fds).await.unwrap();
+    assert_eq!(text != "end\n", shared.path().join("new").exists(), "{text}");
+    text
+}
+
+#[tokio::test]
+async fn a_read_only_mount_stays_so_for_who_may_mount() {
+    let mut s = Spawned::new().await;
+    assert_eq!(written(&mut s, Walls::All(Profile::Nested), false).await, "remount\nbind\ninner\nend\n");
+    for walls in Walls::EACH {
+        assert_eq!(written(&mut s, walls, true).await, "end\n", "{walls:?}");
+    }
+    // Who may not mount needs no seal.
+    assert_eq!(written(&mut s, Walls::All(Profile::Standard), false).await, "end\n");
 }

@@ -8,7 +8,7 @@ const IMAGE: &str = "sandlot/starter";
 
 /// A session's container of that profile, with limits to be lifted.
 fn session(sandbox: &Sandbox) {
-    let flags = "run -d --network none --security-opt profile=nested -m 256m --pids-limit 60 --name lab";
+    let flags = "run -d --network none --security-opt profile=nested -m 256m --pids-limit 60 -v lessons:/lessons:ro --name lab";
     let mut arguments: Vec<&str> = flags.split(' ').collect();
     arguments.extend([IMAGE, "sleep", "1000"]);
     sandbox.ok(&arguments).unwrap();
@@ -116,6 +116,13 @@ async fn a_student_reaches_nothing_of_the_host() {
     for user in ["0", "1000"] {
         assert_eq!(student(&sandbox, user, &within), "end\n");
     }
+    let write =
+        "mount -o remount,bind,rw /lessons; mount -o remount,rw /lessons; touch /lessons/new && echo WRITTEN";
+    assert!(!student(&sandbox, "0", write).contains("WRITTEN"));
+    let again = "run --rm --network none --security-opt profile=nested -v lessons:/lessons";
+    let again: Vec<&str> = again.split(' ').chain([IMAGE, "touch", "/lessons/lesson"]).collect();
+    sandbox.ok(&again).unwrap();
+    assert_eq!(student(&sandbox, "0", "ls /lessons"), "lesson\n");
     student(&sandbox, "0", "kill -9 -1");
     assert_eq!(sandbox.ok(&["ps", "-q", "--filter", "name=other"]).unwrap().len(), 12);
     assert_eq!(std::fs::read_to_string(&canary).unwrap(), "alive");
