@@ -91,6 +91,7 @@ async fn converse(
         // The end of what was typed is the end of the input, by dropping it.
     });
     let mut output = merge(readers);
+    let mut over = state.clone();
     let ended = async {
         state.wait_for(|s| matches!(s, ExecState::Ended(_))).await.map(drop).unwrap_or_default();
         tokio::time::sleep(LAST_WORDS).await;
@@ -106,6 +107,8 @@ async fn converse(
             break;
         }
     }
+    // Whoever sees the end asks for the exit code, which comes another way and may be later than the end of the output.
+    over.wait_for(|s| matches!(s, ExecState::Ended(_))).await.map(drop).unwrap_or_default();
     typing.abort();
     writer.shutdown().await.unwrap_or_default();
 }

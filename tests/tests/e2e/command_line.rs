@@ -300,3 +300,15 @@ async fn logs_are_kept_and_followed() {
     assert_eq!(sandbox.sandlot(&["wait", "box"]).unwrap(), "0");
     assert!(sandbox.sandlot(&["doctor"]).unwrap().contains("FEATURE"));
 }
+
+#[tokio::test]
+async fn an_executions_exit_code_is_there_when_its_output_ends() {
+    let sandbox = Sandbox::engine().await.unwrap();
+    boxed(&sandbox, "box");
+    // It came by another way than the output, and sometimes later.
+    for _ in 0..40 {
+        assert_eq!(sandbox.said(&["exec", "box", "false"]).unwrap().0, Some(1));
+    }
+    let late = ["exec", "box", "sh", "-c", "exec >&- 2>&-; sleep 0.5; exit 6"];
+    assert_eq!(sandbox.said(&late).unwrap().0, Some(6));
+}
