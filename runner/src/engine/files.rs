@@ -6,7 +6,7 @@ use super::pipe::Writer;
 use crate::container::user;
 use crate::image::pack::{self, Borders, Packing, Signs};
 use crate::image::place::{self, Kinds, Placing, open_inside};
-use rustix::fs::{AtFlags, FileType, OFlags, Stat, readlinkat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, openat2, readlinkat, statat};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -185,10 +185,12 @@ fn look(root: BorrowedFd<'_>, path: &Path) -> Result<Found, Error> {
 /// The host's ids of a container's user.
 fn owner(root: BorrowedFd<'_>, base: u32, user: &str) -> Result<(u32, u32), Error> {
     let read = |path: &str| {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        // In the root itself: a link to /proc/kmsg would be read with the host's rights.
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
         let mut text = Vec::new();
-        let file =
-            open_inside(root, Path::new(path), flags).map(std::fs::File::from).map_err(io::Error::from);
+        let file = openat2(root, path, flags, Mode::empty(), resolve);
+        let file = file.map(std::fs::File::from).map_err(io::Error::from);
         let read = file.and_then(|file| file.take(PASSWD).read_to_end(&mut text));
         if read.is_err() {
             text.clear();

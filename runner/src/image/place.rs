@@ -4,6 +4,7 @@
 //! and the entry is made by that descriptor without following a link. Nothing is ever opened by a path of the host's.
 //! Where [`super::unpack()`] fills an empty directory with a layer, this changes one that is in use.
 
+use super::pack::made_up;
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, chownat, fchmod, fchown,
     linkat, mkdirat, mknodat, openat, openat2, statat, symlinkat, unlinkat, utimensat,
@@ -89,7 +90,9 @@ pub fn place(archive: impl Read, root: BorrowedFd<'_>, into: &Path, placing: Pla
     // Times last: putting something into a directory changes its own.
     for (path, seconds) in directories.into_iter().rev() {
         let directory = open_inside(root, &path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(at(&path))?;
-        utimensat(&directory, "", &stamps(seconds), AtFlags::EMPTY_PATH).map_err(at(&path))?;
+        if !made_up(directory.as_fd())? {
+            utimensat(&directory, "", &stamps(seconds), AtFlags::EMPTY_PATH).map_err(at(&path))?;
+        }
     }
     Ok(())
 }
@@ -175,7 +178,14 @@ impl Placer<'_> {
         let whole = self.into.join(path);
         match open_inside(self.root, &whole, OFlags::PATH | OFlags::DIRECTORY) {
             Err(Errno::NOENT) if path.file_name().is_some() => {}
-            other => return other.map_err(at(&whole)),
+            other => {
+                let found = other.map_err(at(&whole))?;
+                // We have the host's rights, and a link may lead to /proc/sys.
+                if made_up(found.as_fd())? {
+                    return Err(at(&whole)(io::Error::other("the kernel makes up what is there")));
+                }
+                return Ok(found);
+            }
         }
         let above = self.directory(path.parent().unwrap_or(Path::new("")))?;
         let mut header = Header::new_gnu();
@@ -211,6 +221,9 @@ impl Placer<'_> {
             Err(other) => Err(other),
         };
         let made = made.map_err(at(path))?;
+        if made_up(made.as_fd())? {
+            return Ok(made);
+        }
         self.dress(made.as_fd(), header, path)?;
         Ok(made)
     }

@@ -167,6 +167,17 @@ async fn no_link_in_a_container_leads_to_the_host() {
             let _may_fail = client(&sandbox, &["cp", text(&evil), &format!("box:{folder}/canary")]);
         }
     }
+    // What the kernel makes up is no place to write to: the engine would do it with the host's rights.
+    sandbox.sandlot(&["exec", "box", "ln", "-s", "/proc/sys/kernel", "/kernel"]).unwrap();
+    let panic = || read_to_string("/proc/sys/kernel/panic").unwrap();
+    let (value, setting) = (panic(), host.join("panic"));
+    write(&setting, "77").unwrap();
+    for place in ["/kernel/", "/proc/sys/kernel/panic", "/sys/"] {
+        let (code, said) = sandbox.said(&["cp", text(&setting), &format!("box:{place}")]).unwrap();
+        assert!(code == Some(1) && said.contains("the kernel makes up"), "{place}: {said}");
+    }
+    assert_eq!(panic(), value);
+    std::fs::remove_file(&setting).unwrap();
     let tar = host.join("race.tar");
     create_dir_all(host.join("tree/x")).unwrap();
     write(host.join("tree/x/canary"), "evil").unwrap();
