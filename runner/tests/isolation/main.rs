@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "modules of a test")]
 
 mod attack;
+mod charged;
 mod descriptors;
 mod filter;
 mod host;
