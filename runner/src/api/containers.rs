@@ -141,8 +141,8 @@ pub(super) async fn wait((State(engine), Path(id), Query(p)): Container) -> Answ
 /// `POST /containers/prune`
 pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer<Json<Value>> {
     let filters = Filters::of(&p, &["label"])?;
-    let gone = engine.prune(|record| filters.labels(&record.config.labels)).await;
-    Ok(Json(json!({ "ContainersDeleted": gone, "SpaceReclaimed": 0 })))
+    let (gone, bytes) = engine.prune(|record| filters.labels(&record.config.labels)).await;
+    Ok(Json(json!({ "ContainersDeleted": gone, "SpaceReclaimed": bytes })))
 }
 
 /// `GET /containers/{id}/top`

@@ -289,19 +289,21 @@ impl Engine {
         closing.await.unwrap_or_default();
     }
 
-    /// Removes every container that does not run and that `chosen` names: their ids.
-    pub async fn prune(&self, chosen: impl Fn(&Record) -> bool) -> Vec<String> {
-        let mut gone = Vec::new();
+    /// Removes every container that does not run and that `chosen` names: their ids, and the bytes that they had written.
+    pub async fn prune(&self, chosen: impl Fn(&Record) -> bool) -> (Vec<String>, u64) {
+        let (mut gone, mut bytes) = (Vec::new(), 0);
         for container in self.containers() {
             let record = container.record();
-            if record.state.alive().is_none()
-                && chosen(&record)
-                && self.remove(&container.id, Force::No).await.is_ok()
-            {
+            if record.state.alive().is_some() || !chosen(&record) {
+                continue;
+            }
+            let written = self.written(&container).await;
+            if self.remove(&container.id, Force::No).await.is_ok() {
                 gone.push(container.id.clone());
+                bytes += written;
             }
         }
-        gone
+        (gone, bytes)
     }
 }
 

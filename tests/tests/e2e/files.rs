@@ -304,6 +304,10 @@ async fn images_that_nobody_uses_are_pruned() {
     sandbox.sandlot(&["run", "--name", "user", "named/one", "true"]).unwrap();
     sandbox.sandlot(&["image", "prune", "-a", "-f"]).unwrap();
     assert_eq!(count(), 2, "one that is used went");
+    let write = ["run", "--label", "w", IMAGE, "sh", "-c", "head -c 3000000 /dev/zero > /root/big"];
+    sandbox.sandlot(&write).unwrap();
+    let gone = sandbox.sandlot(&["container", "prune", "-f", "--filter", "label=w="]).unwrap();
+    assert!(gone.ends_with("space: 3MB") && gone.lines().count() == 4, "{gone}");
     assert!(sandbox.sandlot(&["system", "prune", "-a", "-f"]).unwrap().contains("named/one"));
     assert_eq!(sandbox.sandlot(&["images", "--format", "{{.Repository}}"]).unwrap(), IMAGE);
     assert_eq!(sandbox.sandlot(&["ps", "-aq"]).unwrap(), "");
