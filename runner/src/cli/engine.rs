@@ -1,5 +1,6 @@
 //! `sandlot engine`: the process that controls all containers.
 
+use super::values;
 use crate::engine::Settings;
 use crate::engine::settings::OnStop;
 use clap::Parser;
@@ -48,6 +49,15 @@ pub struct Arguments {
         value_name = "HOST"
     )]
     insecure_registries: Vec<String>,
+    /// The most that one layer of an image may have, unpacked, and all of its layers together, packed
+    #[arg(
+        long,
+        env = "SANDLOT_IMAGE_LIMIT",
+        value_parser = values::bytes,
+        default_value = "32g",
+        value_name = "BYTES"
+    )]
+    image_limit: i64,
     /// What becomes of running containers when the engine is told to stop
     #[arg(long, env = "SANDLOT_ON_STOP", value_enum, default_value_t = OnStop::Keep)]
     on_stop: OnStop,
@@ -64,7 +74,12 @@ impl Arguments {
             return Err(format!("--bind-root {}: an absolute path is needed", relative.display()));
         }
         let or_below = |path: Option<PathBuf>, name| path.unwrap_or_else(|| self.run.join(name));
+        let image_limit = u64::try_from(self.image_limit).unwrap_or_default();
+        if image_limit == 0 {
+            return Err("--image-limit: a positive number of bytes is needed".to_owned());
+        }
         Ok(Settings {
+            image_limit,
             socket: or_below(self.socket, "engine.sock"),
             server: Some((or_below(self.server_socket, "server.sock"), server_uid)),
             spawner: or_below(self.spawner, "spawner.sock"),
@@ -126,4 +141,22 @@ fn serve(settings: Settings) -> anyhow::Result<()> {
         });
         Ok(crate::api::run(settings, stopped).await?)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_images_is_a_positive_size() {
+        let settings = |limit: &str| {
+            let arguments = ["engine", "--server-user", "0", "--image-limit", limit];
+            Arguments::try_parse_from(arguments).map_err(|e| e.to_string()).and_then(Arguments::settings)
+        };
+        assert_eq!(settings("3m").unwrap().image_limit, 3 << 20);
+        for wrong in ["0", "many"] {
+            let words = settings(wrong).unwrap_err();
+            assert!(words.contains("--image-limit"), "{words}");
+        }
+    }
 }

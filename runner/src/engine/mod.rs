@@ -37,7 +37,7 @@ use crate::container::cgroup::Hierarchy;
 use crate::container::disk::{self, Disks};
 use crate::container::network::internet::Internet;
 use crate::container::spec::IdRange;
-use crate::image::Store;
+use crate::image::{Limits, Store};
 use crate::spawner::client::{Client, Event};
 use container::Container;
 use error::Doing;
@@ -98,7 +98,8 @@ impl Engine {
         }
         let images = Store::open(&settings.state)
             .map_err(std::io::Error::other)
-            .doing(|| "opening the images".into())?;
+            .doing(|| "opening the images".into())?
+            .limited(Limits { bytes: settings.image_limit, ..Limits::default() });
         let groups =
             Hierarchy::detect().map_err(std::io::Error::other).doing(|| "finding control groups".into())?;
         let usual = disk::Settings {

@@ -95,7 +95,9 @@ impl Store {
             holds.push(self.hold(wanted.iter().copied()));
             let mut blobs = Vec::new();
             for (name, diff_id) in layers.iter().zip(&wanted) {
-                if !self.layer(diff_id).is_dir() {
+                if self.layer(diff_id).is_dir() {
+                    self.is_layer(open(at, name)?, diff_id)?;
+                } else {
                     let layer = self.unpack(open(at, name)?, diff_id);
                     self.keep(layer.map_err(|e| e.of_layer(diff_id))?)?;
                 }
@@ -113,6 +115,15 @@ impl Store {
             tags => tags.to_vec(),
         });
         Ok(names.collect())
+    }
+
+    /// Whether a file is a layer that is here already: its blob is believed from now on.
+    fn is_layer(&self, packed: File, expected: &Digest) -> Result<(), Error> {
+        let found = unpack::diff_id(packed, self.limits).map_err(|e| Error::from(e).of_layer(expected))?;
+        match found == *expected {
+            true => Ok(()),
+            false => Err(Error::Wrong { what: "layer", expected: *expected, found }),
+        }
     }
 
     /// Takes the tree of a root filesystem in as an image of one layer; `changes` are Dockerfile instructions.

@@ -53,20 +53,8 @@ fn at<E: Into<io::Error>>(what: &Path) -> impl FnOnce(E) -> Error {
 /// See [`Error`].
 pub fn unpack(packed: impl Read, into: &Path, limits: Limits) -> Result<Digest, Error> {
     let whole = Path::new("the layer");
-    let mut packed = packed;
-    let mut head = [0; 4];
-    let filled = fill(&mut packed, &mut head).map_err(at(whole))?;
-    let magic = head;
     let meter = Meter::new(limits);
-    let head = io::Cursor::new(head).take(filled as u64);
-    let source = Tracked::new(head.chain(packed), Rc::clone(&meter));
-    let buffered = BufReader::with_capacity(256 * 1024, source);
-    let plain: Box<dyn Read> = match magic {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::with_buffer(buffered).map_err(at(whole))?),
-        _ => Box::new(buffered),
-    };
-    let bounded = Bounded::new(plain, Rc::clone(&meter));
+    let bounded = plain(packed, &meter).map_err(at(whole))?;
     let mut archive = tar::Archive::new(BufReader::with_capacity(256 * 1024, bounded));
     let mut tree = Tree::new(into, Rc::clone(&meter))?;
     let mut count = 0;
@@ -89,6 +77,30 @@ pub fn unpack(packed: impl Read, into: &Path, limits: Limits) -> Result<Digest, 
     let mut rest = archive.into_inner();
     io::copy(&mut rest, &mut io::sink()).map_err(at(whole))?;
     Ok(rest.into_inner().finish())
+}
+
+/// The diff id of a layer that need not be unpacked.
+pub(super) fn diff_id(packed: impl Read, limits: Limits) -> Result<Digest, Error> {
+    let whole = Path::new("the layer");
+    let mut bounded = plain(packed, &Meter::new(limits)).map_err(at(whole))?;
+    io::copy(&mut bounded, &mut io::sink()).map_err(at(whole))?;
+    Ok(bounded.finish())
+}
+
+/// What is inside the compression, bounded and hashed.
+fn plain<'a>(packed: impl Read + 'a, meter: &Rc<Meter>) -> io::Result<Bounded<Box<dyn Read + 'a>>> {
+    let mut packed = packed;
+    let mut magic = [0; 4];
+    let filled = fill(&mut packed, &mut magic)?;
+    let head = io::Cursor::new(magic).take(filled as u64);
+    let source = Tracked::new(head.chain(packed), Rc::clone(meter));
+    let buffered = BufReader::with_capacity(256 * 1024, source);
+    let plain: Box<dyn Read + 'a> = match magic {
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::with_buffer(buffered)?),
+        _ => Box::new(buffered),
+    };
+    Ok(Bounded::new(plain, Rc::clone(meter)))
 }
 
 fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

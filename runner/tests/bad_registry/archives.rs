@@ -67,6 +67,26 @@ async fn one_bad_image_of_two() {
     refused(&stage, archive, &["the layer has digest", &expected]).await;
 }
 
+/// A layer that was here already was not compared with the file that claims to be it, and the file was saved in its place.
+#[tokio::test]
+async fn a_known_layer_that_is_another_file() {
+    let stage = Stage::new();
+    let image = Image::simple("app");
+    let text = manifest("config", &["layer"]);
+    let archive = |layer: &[u8]| {
+        tar(&[
+            (EntryType::Regular, "manifest.json", "", text.as_bytes()),
+            (EntryType::Regular, "config", "", &image.config),
+            (EntryType::Regular, "layer", "", layer),
+        ])
+    };
+    stage.store.load(&archive(&file("app", b"app"))[..]).unwrap();
+    let expected = image.layers[0].diff_id.to_string();
+    refused(&stage, archive(&file("app", b"another")), &["the layer has digest", &expected]).await;
+    // In another compression it is the same layer.
+    stage.store.load(&archive(&image.layers[0].packed)[..]).unwrap();
+}
+
 #[tokio::test]
 async fn a_layout_whose_documents_are_others() {
     let stage = Stage::new();
