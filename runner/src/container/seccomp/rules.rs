@@ -101,7 +101,7 @@ const GROUPS: &[Group] = &[
     Group {
         reason: "sockets that are there; which can be made is asked at socket(2)",
         given: Given::Always,
-        calls: "accept accept4 bind connect listen shutdown getsockname getpeername getsockopt setsockopt sendto \
+        calls: "accept accept4 bind connect listen shutdown getsockname getpeername getsockopt sendto \
                 recvfrom sendmsg recvmsg sendmmsg recvmmsg",
     },
     Group {
@@ -180,6 +180,11 @@ const AF_NETLINK: u32 = 16;
 const AF_PACKET: u32 = 17;
 const EAFNOSUPPORT: u16 = 97;
 const EPROTONOSUPPORT: u16 = 93;
+const ENOPROTOOPT: u16 = 92;
+const SOL_IP: u32 = 0;
+const SOL_IPV6: u32 = 41;
+/// `{IPT,ARPT,EBT}_SO_SET_…`: replacing a table, adding to its counters. IPv6 has the first two.
+const TABLES: [u32; 6] = [64, 65, 96, 97, 128, 129];
 
 const NETLINK_ROUTE: u32 = 0;
 const NETLINK_SOCK_DIAG: u32 = 4;
@@ -216,6 +221,7 @@ pub(super) fn verdicts(profile: Profile, capabilities: u64) -> Vec<(&'static str
     verdicts
         .push(("personality", ask(0, PERSONALITIES.map(|p| (Match::Equal(p), Verdict::Allow)), refuse())));
     verdicts.push(("socket", sockets(profile)));
+    verdicts.push(("setsockopt", socket_options()));
     let pair = [(Match::Equal(AF_UNIX), Verdict::Allow)];
     verdicts.push(("socketpair", ask(0, pair, Verdict::Refuse(EAFNOSUPPORT))));
     verdicts
@@ -234,6 +240,16 @@ fn sockets(profile: Profile) -> Verdict {
     let protocols = ask(2, allow(netlink), Verdict::Refuse(EPROTONOSUPPORT));
     let families = allow(families).chain([(Match::Equal(AF_NETLINK), protocols)]);
     ask(0, families, Verdict::Refuse(EAFNOSUPPORT))
+}
+
+/// The older doors to netfilter, for iptables, arptables and ebtables, are socket options: as shut as the netlink one.
+fn socket_options() -> Verdict {
+    let shut = |options: &[u32]| {
+        let cases = options.iter().map(|option| (Match::Equal(*option), Verdict::Refuse(ENOPROTOOPT)));
+        ask(2, cases.collect::<Vec<_>>(), Verdict::Allow)
+    };
+    let levels = [(Match::Equal(SOL_IP), shut(&TABLES)), (Match::Equal(SOL_IPV6), shut(&TABLES[..2]))];
+    ask(1, levels, Verdict::Allow)
 }
 
 fn ask(argument: u32, cases: impl IntoIterator<Item = (Match, Verdict)>, otherwise: Verdict) -> Verdict {

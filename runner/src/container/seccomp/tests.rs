@@ -158,6 +158,22 @@ fn sockets_by_family_and_protocol() {
 }
 
 #[test]
+fn the_older_doors_to_netfilter_are_shut() {
+    let closed = ERRNO | 92;
+    for profile in [Standard, Nested] {
+        for option in [64, 65, 96, 97, 128, 129] {
+            check(profile, u64::MAX, "setsockopt", &[3, 0, option, 0, 0], closed);
+            check(profile, u64::MAX, "setsockopt", &[3, 1 << 32, option | 1 << 32, 0, 0], closed);
+        }
+        check(profile, u64::MAX, "setsockopt", &[3, 41, 64, 0, 0], closed);
+        // IPV6_RECVTCLASS, SO_REUSEADDR, IP_TTL, and SO_… of the same numbers as a table's.
+        for (level, option) in [(41, 66), (1, 2), (0, 2), (1, 64), (6, 65)] {
+            check(profile, 0, "setsockopt", &[3, level, option, 0, 0], ALLOW);
+        }
+    }
+}
+
+#[test]
 fn personalities_of_the_list_only() {
     for value in [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff] {
         check(Standard, 0, "personality", &[value], ALLOW);
