@@ -312,3 +312,50 @@ async fn an_executions_exit_code_is_there_when_its_output_ends() {
     let late = ["exec", "box", "sh", "-c", "exec >&- 2>&-; sleep 0.5; exit 6"];
     assert_eq!(sandbox.said(&late).unwrap().0, Some(6));
 }
+
+#[tokio::test]
+async fn a_second_terminal_opens_in_a_running_container() {
+    let sandbox = Sandbox::engine().await.unwrap();
+    boxed(&sandbox, "box");
+    let mut person = person(&sandbox, &["exec", "-it", "-e", "X=given", "-w", "/tmp", "box", "sh"]);
+    person.until("# ").unwrap();
+    person.type_in("stty size; echo $X-$PWD\n").unwrap();
+    person.until("30 100").unwrap();
+    person.until("given-/tmp").unwrap();
+    person.resize(70, 20).unwrap();
+    person.type_in("until [ \"$(stty size)\" = '20 70' ]; do :; done; echo resi''zed\n").unwrap();
+    person.until("resized").unwrap();
+    person.type_in("exit 3\n").unwrap();
+    assert_eq!(person.end().unwrap(), 3);
+    assert_eq!(
+        sandbox.said(&["exec", "-it", "box", "true"]).unwrap().0,
+        Some(1),
+        "there is no terminal here"
+    );
+    assert_eq!(sandbox.sandlot(&["exec", "-d", "box", "touch", "/made"]).unwrap(), "");
+    sandlot_tests::wait::until("the file", || async {
+        sandbox.said(&["exec", "box", "ls", "/made"]).ok().filter(|(code, _)| *code == Some(0))
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_pull_shows_bars_on_a_terminal_and_lines_elsewhere() {
+    let sandbox = Sandbox::engine().await.unwrap();
+    let registry = Registry::start().await.unwrap();
+    let root = sandbox.dir().join("root");
+    sandlot_tests::image::busybox(&root).unwrap();
+    let layout = Layout::new(&sandbox.dir().join("layout")).unwrap().layer(&root, Compression::Zstd).unwrap();
+    let layout = layout.finish(&serde_json::json!({ "Cmd": ["/bin/true"] })).unwrap();
+    let name = registry.push(&layout, "busybox:latest").unwrap();
+    let lines = sandbox.sandlot(&["pull", &name]).unwrap();
+    assert!(lines.contains(": Pull complete\n") && !lines.contains('['), "{lines}");
+    assert_eq!(sandbox.sandlot(&["pull", "-q", &name]).unwrap(), name);
+    sandbox.sandlot(&["rmi", &name]).unwrap();
+    let mut person = person(&sandbox, &["pull", &name]);
+    person.until("Pull complete").unwrap();
+    person.until("[███").unwrap();
+    person.until(&name).unwrap();
+    assert_eq!(person.end().unwrap(), 0);
+}
