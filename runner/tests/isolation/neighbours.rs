@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::attack::{Walls, python, shell, succeed_only_without_walls};
+use crate::attack::{Walls, armed, python, shell, succeed_only_without_walls};
 use crate::spawned::Spawned;
+use sandlot::container::spec::{Init, Profile};
+use sandlot::spawner::client::{INIT, StdioFds};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -71,4 +73,37 @@ async fn processes_sockets_and_queues_of_the_host_are_out_of_reach() {
         python("posix_queue", &format!("call(\"mq_open\", b\"{name}\", 0, 0, 0)")),
     ];
     succeed_only_without_walls(&mut s, &attacks, &Walls::EACH).await;
+}
+
+/// The mounts of that name in the host's mount namespace.
+fn seen(name: &str) -> usize {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    mounts.lines().filter(|line| line.contains(&format!(" {name} "))).count()
+}
+
+#[tokio::test]
+async fn what_is_mounted_inside_does_not_show_outside() {
+    // In a namespace whose mounts are shared with it, a mount made by an inner one arrives in the outer one.
+    // Private first, lest it arrives on the host.
+    let outer = "mount --make-rprivate / && mount --make-rshared / && \
+                 unshare -m --propagation unchanged mount -t tmpfs arrived /mnt; grep -c ' arrived ' /proc/self/mountinfo";
+    let shared =
+        Command::new("unshare").args(["-m", "--propagation", "private", "sh", "-c", outer]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&shared.stdout), "1\n");
+    let s = Spawned::new().await;
+    let name = format!("escaped-{}", std::process::id());
+    let script = format!(
+        "mkdir /tmp/m; mount --make-rshared /; mount -t tmpfs {name} /tmp/m && grep -c ' {name} ' /proc/self/mountinfo; \
+                          mount -t tmpfs {name} /usr; sleep 1000"
+    );
+    let process = crate::spawned::sh(&script);
+    let (profile, process) = Walls::All(Profile::Nested).around(process);
+    let (mut spec, fds) = armed(&s, Init::Command, Some(process));
+    spec.profile = profile;
+    let started = s.client.start(&spec, fds).await.unwrap();
+    let StdioFds::Pipes { stdout, .. } = started.stdio else { panic!("no pipes") };
+    let mut line = String::new();
+    BufReader::new(std::fs::File::from(stdout)).read_line(&mut line).unwrap();
+    assert_eq!((line.as_str(), seen(&name)), ("1\n", 0));
+    s.client.signal(&spec.id, INIT, 9).await.unwrap();
 }
