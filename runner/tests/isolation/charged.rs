@@ -44,7 +44,7 @@ impl Drop for Groups {
 const MEMORY: i64 = 32 << 20;
 const PROCESSES: i64 = 50;
 
-/// File locks are absent: Linux does not charge them (see `docs/security.md`). Each takes 60 MiB of the kernel's memory or more, in a way of its own; the last one takes processes.
+/// File locks and terminals are absent: Linux does not charge them (see `docs/security.md`). Each takes 60 MiB of the kernel's memory or more, in a way of its own; the last one takes processes.
 fn attacks() -> Vec<Attack> {
     // Each process may have a limited number of files; the children end with their parent's pipe.
     let files = "
