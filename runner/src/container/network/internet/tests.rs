@@ -118,6 +118,26 @@ fn the_defence_is_what_keeps_them_apart() {
 }
 
 #[test]
+fn the_connections_of_one_end_at_a_bound_and_leave_the_others_theirs() {
+    in_a_world(|w| {
+        let [(one, _), (two, _)] = &w.containers;
+        assert!(w.from(one, PUBLIC, 80) && w.from(two, PUBLIC, 80));
+        // Each packet from another port is another connection, which is remembered for half a minute.
+        within(one.as_fd(), || {
+            for n in 0..1100 {
+                let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 20_000 + n)).unwrap();
+                // Some are refused: that is the point.
+                socket.send_to(b"x", (PUBLIC, 9)).unwrap_or_default();
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert!(!w.from(one, PUBLIC, 80), "more than its share");
+        assert!(w.from(two, PUBLIC, 80), "one took the other's");
+    });
+}
+
+#[test]
 fn a_forged_source_address_goes_nowhere() {
     in_a_world(|w| {
         let [(one, _), (_, other)] = &w.containers;
