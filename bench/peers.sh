@@ -103,15 +103,14 @@ image() { # DIRECTORY-FOR-APT: four layers of Debian, about 150 MB compressed, a
         dpkg-deb --extract "$package" "$work/layers/$((n % 3 + 2))"
         n=$((n + 1))
     done
-    local container
-    container=$(buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs from scratch)
+    local container builder=(buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs)
+    container=$("${builder[@]}" from scratch)
     for n in 1 2 3 4; do
-        buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs copy --quiet "$container" "$work/layers/$n" / >/dev/null
-        buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs commit --quiet --rm "$container" "bench:$n" >/dev/null
-        container=$(buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs from "bench:$n")
+        "${builder[@]}" copy --quiet "$container" "$work/layers/$n" / >/dev/null
+        "${builder[@]}" commit --quiet --rm "$container" "bench:$n" >/dev/null
+        container=$("${builder[@]}" from "bench:$n")
     done
-    buildah --root "$work/buildah" --runroot "$work/buildah-run" --storage-driver vfs \
-        push --quiet --tls-verify=false bench:4 "docker://$1/bench:latest" >/dev/null
+    "${builder[@]}" push --quiet --tls-verify=false bench:4 "docker://$1/bench:latest" >/dev/null
     rm -rf "$work/buildah" "$work/buildah-run" "$work/layers" "$work/packages"
 }
 
