@@ -60,7 +60,9 @@ row_start() {
     local ours bwrap crun docker
     ours=$(timed ours "$bin/sandlot" run --rm --network none sandlot/starter true)
     bwrap=$(timed bwrap bwrap --unshare-all --bind "$work/root" / --proc /proc --dev /dev --tmpfs /tmp true)
-    crun=$(timed crun crun --root "$work/crun" --cgroup-manager=disabled run --bundle "$work/bundle" bench)
+    # It refuses to look at a mix of versions 1 and 2: the second is hidden from it, where there is one.
+    crun=$(export -f timed median && export work rounds && unshare --mount bash -c 'umount -l /sys/fs/cgroup/unified 2>/dev/null
+        timed crun crun --root "$work/crun" --cgroup-manager=disabled run --bundle "$work/bundle" bench')
     dockerd_up
     docker=$(rounds=$((rounds / 5 + 1)) timed docker docker run --rm --network=none bench true)
     row 'run --rm --network none IMAGE true, ms' "$ours" '' ''
