@@ -80,18 +80,16 @@ limit() { # run|pty: the median of the least that a container can cost
 }
 
 row_prompt() {
-    local ours least program
-    program=$(program sandlot engine)
-    ours=$("$program" prompt "$rounds" | cut -d' ' -f1)
+    local ours least
+    ours=$(measure sandlot engine prompt "$rounds" | cut -d' ' -f1)
     least=$(limit pty)
     row 'cold clone to the first byte of a prompt, in the engine, ms' "$ours" '' ''
     row '  the same system calls and nothing else (bench/limit.c)' "$least" "$(ratio "$ours" "$least")" 'of ours to it; wanted: at most 1.3'
 }
 
 row_burst() {
-    local ours program
-    program=$(program sandlot engine)
-    ours=$("$program" burst 100 | cut -d' ' -f2)
+    local ours
+    ours=$(measure sandlot engine burst 100 | cut -d' ' -f2)
     row 'containers a second, one after the other, 100' "$ours" '' 'wanted: above 150'
 }
 
@@ -167,19 +165,17 @@ row_pull() {
 }
 
 row_flood() {
-    local program ours raw box
-    program=$(program sandlot-tests server)
-    ours=$("$program" flood 100)
-    raw=$("$program" raw 100)
-    box=$("$program" shellinabox 100)
+    local ours raw box
+    ours=$(measure sandlot-tests server flood 100)
+    raw=$(measure sandlot-tests server raw 100)
+    box=$(measure sandlot-tests server shellinabox 100)
     row 'cat of 100 MB through pty and WebSocket, MB/s' "$ours" '' ''
     row '  one thread that reads a raw pty' "$raw" "$(ratio "$ours" "$raw")" 'of ours to it; wanted: at least 0.6'
     row '  shellinabox' "$box" "$(ratio "$ours" "$box")" 'of ours to it; wanted: above 1'
 }
 
 row_idle() {
-    local program ours
-    program=$(program sandlot-tests server)
-    ours=$("$program" idle 100)
+    local ours
+    ours=$(measure sandlot-tests server idle 100)
     row 'an idle session, memory of everything, MiB' "$ours" '' 'wanted: under 1.5'
 }

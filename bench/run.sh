@@ -9,9 +9,8 @@ cd "$(dirname "$0")/.."
 
 cargo build --release --locked --bins --quiet
 bin=$(make/target-dir.sh)/release
-program() { # PACKAGE BENCH: the path of a bench's program, built
-    cargo bench --package "$1" --bench "$2" --locked --no-run --message-format json --quiet |
-        jq -r 'select(.reason == "compiler-artifact" and .target.kind == ["bench"]) | .executable'
+measure() { # PACKAGE BENCH ARGUMENTS...: what a bench of ours prints
+    cargo bench --quiet --package "$1" --bench "$2" --locked -- "${@:3}"
 }
 rounds=${SANDLOT_BENCH_ROUNDS:-100}
 
