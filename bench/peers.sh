@@ -174,8 +174,8 @@ row_flood() {
     row '  shellinabox' "$box" "$(ratio "$ours" "$box")" 'of ours to it; wanted: above 1'
 }
 
-row_idle() {
+row_idle() { # not on the tmpfs: the disks of sessions are files, and must not count as memory
     local ours
-    ours=$(measure sandlot-tests server idle 100)
+    ours=$(TMPDIR=${SANDLOT_BENCH_DIR:-/tmp} measure sandlot-tests server idle 100)
     row 'an idle session, memory of everything, MiB' "$ours" '' 'wanted: under 1.5'
 }
