@@ -9,6 +9,7 @@ use crate::registry::free_port;
 use crate::wait::until;
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
@@ -46,7 +47,7 @@ impl Sandbox {
     pub async fn engine() -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("sandlot-test-").tempdir()?;
         std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        let spawner = start_spawner(dir.path())?;
+        let spawner = start_spawner(dir.path()).await?;
         let engine = start_engine(dir.path())?;
         let sandbox = Self { spawner, engine, server: None, port: free_port()?, catalogue: Vec::new(), dir };
         sandbox.engine_answers().await?;
@@ -175,7 +176,7 @@ impl Sandbox {
     /// When it does not come up; the message carries its log.
     pub async fn start(&mut self, part: Part) -> Result<()> {
         match part {
-            Part::Spawner => self.spawner = start_spawner(self.dir.path())?,
+            Part::Spawner => self.spawner = start_spawner(self.dir.path()).await?,
             Part::Engine => {
                 self.engine = start_engine(self.dir.path())?;
                 self.engine_answers().await?;
@@ -251,11 +252,16 @@ fn mark(dir: &Path) -> String {
     dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn start_spawner(dir: &Path) -> Result<Running> {
+/// Comes back when it listens: an engine that finds none would start one of its own.
+async fn start_spawner(dir: &Path) -> Result<Running> {
     let socket = dir.join("spawner.sock");
     let mut command = Command::new(crate::program("sandlot")?);
     command.arg("spawner").arg("--socket").arg(&socket);
-    Running::start(&mut command, &dir.join("spawner.log"))
+    let running = Running::start(&mut command, &dir.join("spawner.log"))?;
+    until("the spawner", || async { UnixStream::connect(&socket).ok() })
+        .await
+        .with_context(|| running.log())?;
+    Ok(running)
 }
 
 fn start_engine(dir: &Path) -> Result<Running> {
