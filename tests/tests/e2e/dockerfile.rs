@@ -90,6 +90,11 @@ impl Drop for Docker {
         let _already_gone = self.run(&["stop", "--time=20", &self.parent]);
         let _already_gone = self.run(&["rm", "--force", "--volumes", &self.parent]);
         let _already_gone = self.daemon.terminate();
+        // dockerd leaves its network namespace mounted.
+        for line in sandlot_tests::traces::mounts(&self.parent).unwrap_or_default() {
+            let _already_gone =
+                line.split(' ').nth(4).map(|path| Command::new("umount").args(["-l", path]).status());
+        }
     }
 }
 
@@ -119,4 +124,7 @@ async fn the_dockerfile_builds_and_what_it_builds_runs_sessions() {
     );
     docker.run(&["stop", "--time=20", &docker.parent]).unwrap();
     assert_eq!(sandlot_tests::traces::groups_below(&docker.parent).unwrap(), Vec::<PathBuf>::new());
+    drop(docker);
+    let mark = folder.path().file_name().unwrap().to_str().unwrap();
+    assert_eq!(sandlot_tests::traces::mounts(mark).unwrap(), Vec::<String>::new());
 }
