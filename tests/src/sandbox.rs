@@ -192,6 +192,14 @@ impl Sandbox {
         Ok(())
     }
 
+    /// The pid of the web server.
+    ///
+    /// # Errors
+    /// When none was started.
+    pub fn server_pid(&self) -> Result<u32> {
+        Ok(self.server.as_ref().context("no server was started")?.pid())
+    }
+
     /// What a part has logged.
     #[must_use]
     pub fn log(&self, part: Part) -> String {

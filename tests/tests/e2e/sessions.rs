@@ -121,3 +121,20 @@ async fn what_is_not_in_the_catalogue_is_refused() {
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{image}: {problem}");
     }
 }
+
+#[tokio::test]
+async fn the_web_server_is_nobody_of_consequence_when_it_answers() {
+    let sandbox = Sandbox::whole(&[]).await.unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", sandbox.server_pid().unwrap())).unwrap();
+    let field = |name: &str| -> Vec<&str> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim_start_matches(':').split_whitespace().collect()
+    };
+    for ids in ["Uid", "Gid", "Groups"] {
+        assert!(!field(ids).contains(&"0"), "{ids}: {:?}", field(ids));
+    }
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert_eq!(u64::from_str_radix(field(set)[0], 16), Ok(0), "{set}");
+    }
+    assert_eq!(field("NoNewPrivs"), ["1"]);
+}
