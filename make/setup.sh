@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run=(busybox-static ca-certificates e2fsprogs gcc iproute2 libc6-dev nftables)
-test=("${run[@]}" binutils buildah chromium cpio debootstrap docker.io docker-registry qemu-system-x86 skopeo)
+test=("${run[@]}" binutils buildah chromium cpio debootstrap docker.io docker-registry qemu-system-x86 skopeo systemd)
 bench=("${test[@]}" bubblewrap crun curl hyperfine jq podman runc shellinabox)
 
 case "${1:-}" in

@@ -10,3 +10,4 @@ mod nested;
 mod remote;
 mod sessions;
 mod survival;
+mod units;
