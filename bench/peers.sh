@@ -93,7 +93,7 @@ row_burst() {
     row 'containers a second, one after the other, 100' "$ours" '' 'wanted: above 150'
 }
 
-image() { # DIRECTORY-FOR-APT: four layers of Debian, about 150 MB compressed, as $work/image
+image() { # HOST:PORT: pushes an image of four layers of Debian there
     local base="$work/layers/1" n=2 package
     mkdir -p "$work/layers" "$work/packages"
     debootstrap --variant=minbase bookworm "$base" >"$work/debootstrap.log" 2>&1
@@ -114,9 +114,9 @@ image() { # DIRECTORY-FOR-APT: four layers of Debian, about 150 MB compressed, a
     rm -rf "$work/buildah" "$work/buildah-run" "$work/layers" "$work/packages"
 }
 
-registry() { # Debian's docker-registry on a free port; prints HOST:PORT
-    local port
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+registry() { # Debian's docker-registry on a free port; sets $host to HOST:PORT
+    local port=$((20000 + RANDOM % 10000))
+    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
     cat >"$work/registry.yml" <<Y
 version: 0.1
 log: { level: error, accesslog: { disabled: true } }
