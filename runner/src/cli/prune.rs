@@ -7,22 +7,29 @@ use super::{confirm, format, people, values};
 use clap::Args;
 use serde_json::Value;
 
+/// What every kind of pruning takes.
+#[derive(Debug, Args)]
+pub(super) struct Chosen {
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) force: bool,
+    /// Only those: label=…
+    #[arg(long, value_parser = values::full_pair)]
+    pub(super) filter: Vec<(String, String)>,
+}
+
 /// Remove containers that do not run
 #[derive(Debug, Args)]
 pub(super) struct Containers {
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-    /// Only those: label=…
-    #[arg(long, value_parser = values::full_pair)]
-    filter: Vec<(String, String)>,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 impl Containers {
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
-        confirm::or_stop(self.force, "This will remove all containers that do not run.")?;
-        one(client, "containers", &self.filter).await?.print()
+        confirm::or_stop(self.chosen.force, "This will remove all containers that do not run.")?;
+        one(client, "containers", &self.chosen.filter).await?.print()
     }
 }
 
@@ -32,20 +39,16 @@ pub(super) struct Images {
     /// Also those with a name, if no container was made of them
     #[arg(short, long)]
     all: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-    /// Only those: label=…
-    #[arg(long, value_parser = values::full_pair)]
-    filter: Vec<(String, String)>,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 impl Images {
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         let which = if self.all { "without a container" } else { "without a name" };
-        confirm::or_stop(self.force, &format!("This will remove all images {which}."))?;
-        images(client, self.filter, self.all).await?.print()
+        confirm::or_stop(self.chosen.force, &format!("This will remove all images {which}."))?;
+        images(client, self.chosen.filter, self.all).await?.print()
     }
 }
 

@@ -119,22 +119,18 @@ pub(super) struct Prune {
     /// Also those with a name of somebody's giving
     #[arg(short, long)]
     all: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-    /// Only those: label=…
-    #[arg(long, value_parser = values::full_pair)]
-    filter: Vec<(String, String)>,
+    #[command(flatten)]
+    chosen: super::prune::Chosen,
 }
 
 impl Prune {
     async fn run(mut self, client: &Client) -> Result<u8, Error> {
         let which = if self.all { "all volumes" } else { "all volumes without a given name" };
-        confirm::or_stop(self.force, &format!("This will remove {which} that no container uses."))?;
+        confirm::or_stop(self.chosen.force, &format!("This will remove {which} that no container uses."))?;
         if self.all {
-            self.filter.push(("all".into(), "1".into()));
+            self.chosen.filter.push(("all".into(), "1".into()));
         }
-        super::prune::one(client, "volumes", &self.filter).await?.print()
+        super::prune::one(client, "volumes", &self.chosen.filter).await?.print()
     }
 }
 
