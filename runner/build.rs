@@ -98,9 +98,10 @@ fn layer(busybox: &Path, binary: &[u8]) -> io::Result<Vec<u8>> {
     for path in String::from_utf8_lossy(&list.stdout).lines().filter(|p| !p.ends_with("busybox")) {
         tree.link(path, "/bin/busybox")?;
     }
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../images/starter");
+    // Cargo runs this in the package's folder; a path from compile time would be that of another checkout with the same target.
+    let own = Path::new("../images/starter");
     let mut names: Vec<_> =
-        std::fs::read_dir(&own)?.map(|e| e.map(|e| e.file_name())).collect::<io::Result<_>>()?;
+        std::fs::read_dir(own)?.map(|e| e.map(|e| e.file_name())).collect::<io::Result<_>>()?;
     names.sort();
     for name in names {
         tree.file(&format!("etc/{}", name.to_string_lossy()), 0o644, &std::fs::read(own.join(&name))?)?;
