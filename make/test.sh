@@ -21,6 +21,10 @@ step() {
     echo "── done in $((SECONDS - started)) s"
 }
 
+before=$(mktemp)
+trap 'rm -f "$before"' EXIT
+make/left-behind.sh snapshot "$before"
+
 step 'pages: types, formatting, tests' make --no-print-directory test-web
 step 'pages: build' make --no-print-directory web
 step 'rust: formatting and lints' make --no-print-directory lint
@@ -28,3 +32,4 @@ step 'browser: scripts' make --no-print-directory tests/browser/node_modules/.in
 step 'rust: unit and end to end' make --no-print-directory test-rust
 step 'guest: control groups of version 2' make --no-print-directory test-guest
 step 'browser: Chromium' make --no-print-directory test-browser
+step 'what the tests left behind' make/left-behind.sh compare "$before"
