@@ -94,6 +94,23 @@ impl Sandbox {
         format!("unix://{}", self.dir.path().join("engine.sock").display())
     }
 
+    /// The directory below which this engine allows bind mounts.
+    #[must_use]
+    pub fn binds(&self) -> std::path::PathBuf {
+        self.dir.path().join("binds")
+    }
+
+    /// Runs `docker …`, which must fail; answers its exit code and what it printed as errors.
+    ///
+    /// # Errors
+    /// When it succeeds.
+    pub fn refused(&self, arguments: &[&str]) -> Result<(i32, String)> {
+        let output = self.docker(arguments)?;
+        anyhow::ensure!(!output.status.success(), "docker {arguments:?} succeeded");
+        let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+        Ok((output.status.code().unwrap_or(-1), said))
+    }
+
     /// A command of the real `docker` client that talks to this engine.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -275,6 +292,7 @@ async fn start_spawner(dir: &Path) -> Result<Running> {
 fn start_engine(dir: &Path) -> Result<Running> {
     let mut command = Command::new(crate::program("sandlot")?);
     command.arg("engine").arg("--state").arg(dir.join("state")).arg("--run").arg(dir);
+    command.arg("--bind-root").arg(dir.join("binds"));
     command.env("SANDLOT_CGROUP_PARENT", mark(dir));
     Running::start(&mut command, &dir.join("engine.log"))
 }

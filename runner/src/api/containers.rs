@@ -3,7 +3,7 @@
 use super::error::{Answer, Error};
 use super::filters::Filters;
 use super::query::Parameters;
-use crate::engine::create::Force;
+use crate::engine::create::{Force, Volumes};
 use crate::engine::lifecycle::Wait;
 use crate::engine::model::{Config, HostConfig, Resources, RestartPolicy};
 use crate::engine::{Engine, validate};
@@ -40,6 +40,7 @@ pub(super) async fn create(
     }
     host.network_mode = if host.network_mode == "default" { String::new() } else { host.network_mode };
     let container = engine.create(parameters.text("name"), config, host)?;
+    engine.fill_volumes(&container).await?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": container.id, "Warnings": [] }))).into_response())
 }
 
@@ -96,7 +97,8 @@ pub(super) async fn resize((State(engine), Path(id), Query(p)): Container) -> An
 
 /// `DELETE /containers/{id}`
 pub(super) async fn remove((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
-    engine.remove(&id, if p.on("force") { Force::Yes } else { Force::No }).await?;
+    let force = if p.on("force") { Force::Yes } else { Force::No };
+    engine.remove_with(&id, force, if p.on("v") { Volumes::Removed } else { Volumes::Kept }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -140,7 +142,7 @@ pub(super) async fn wait((State(engine), Path(id), Query(p)): Container) -> Answ
 
 /// `POST /containers/prune`
 pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer<Json<Value>> {
-    let filters = Filters::of(&p, &["label"])?;
+    let filters = Filters::of(&p, &["label", "label!"])?;
     let (gone, bytes) = engine.prune(|record| filters.labels(&record.config.labels)).await;
     Ok(Json(json!({ "ContainersDeleted": gone, "SpaceReclaimed": bytes })))
 }

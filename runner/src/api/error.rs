@@ -28,7 +28,7 @@ impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
         use engine::Error as E;
         let status = match &error {
-            E::NotFound { .. } => StatusCode::NOT_FOUND,
+            E::NotFound { .. } | E::NoVolume(_) => StatusCode::NOT_FOUND,
             E::Conflict(_) => StatusCode::CONFLICT,
             E::Unchanged => StatusCode::NOT_MODIFIED,
             E::Invalid(_) => StatusCode::BAD_REQUEST,

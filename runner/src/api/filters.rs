@@ -43,11 +43,12 @@ impl Filters {
         values.is_empty() || values.iter().any(|v| suits(v))
     }
 
-    /// Whether all wanted labels (`key` or `key=value`) are there.
+    /// Whether all wanted labels (`key` or `key=value`) are there, and none of those that are not wanted (`label!`).
     pub(super) fn labels(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.values("label").iter().all(|wanted| match wanted.split_once('=') {
+        let has = |wanted: &String| match wanted.split_once('=') {
             Some((key, value)) => labels.get(key).is_some_and(|v| v == value),
             None => labels.contains_key(wanted),
-        })
+        };
+        self.values("label").iter().all(has) && !self.values("label!").iter().any(has)
     }
 }

@@ -33,25 +33,30 @@ pub(super) async fn list(State(engine): State<Engine>, Query(p): Query<Parameter
             Condition::Exited(exit) => wanted.parse() == Ok(exit.code),
             _ => false,
         };
+        let volume = |wanted: &str| {
+            let mut named = container.volumes().into_iter();
+            named.any(|name| name == wanted) || record.mounts.iter().any(|m| m.target == wanted)
+        };
         (all || record.state.alive().is_some())
             && filters.any("id", |id| record.id.starts_with(id))
             && filters.any("name", |name| record.name.contains(name.trim_start_matches('/')))
             && filters.any("status", |status| record.state.word() == status)
             && filters.any("ancestor", image)
             && filters.any("exited", exited)
+            && filters.any("volume", volume)
             && filters.labels(&record.config.labels)
     };
     let chosen = engine.containers().into_iter().filter(|c| suits(c)).take(limit);
     let mut lines = Vec::new();
     for container in chosen {
         let size = if p.on("size") { engine.written(&container).await } else { 0 };
-        lines.push(line(&container.record(), size));
+        lines.push(line(&engine, &container.record(), size));
     }
     Ok(Json(Value::Array(lines)))
 }
 
 /// A container as lists show it; `written` bytes are its own.
-pub(super) fn line(record: &Record, written: u64) -> Value {
+pub(super) fn line(engine: &Engine, record: &Record, written: u64) -> Value {
     json!({
         "Id": record.id,
         "Names": [format!("/{}", record.name)],
@@ -65,7 +70,7 @@ pub(super) fn line(record: &Record, written: u64) -> Value {
         "Status": status(&record.state),
         "HostConfig": { "NetworkMode": network(record) },
         "NetworkSettings": { "Networks": {} },
-        "Mounts": [],
+        "Mounts": mounts(engine, record),
         "SizeRw": written,
     })
 }
@@ -167,21 +172,32 @@ fn state(state: &Condition) -> Value {
     })
 }
 
+/// What `-v`, `--mount` and the image have mounted; a `--tmpfs` is left out, as Docker does.
 fn mounts(engine: &Engine, record: &Record) -> Vec<Value> {
     use crate::engine::mount::Source;
-    use crate::engine::validate::check;
-    let Ok(checked) = check(&record.config, &record.host, &engine.settings) else { return Vec::new() };
-    let shown = checked.mounts.into_iter().map(|mount| {
-        let (kind, name, source) = match &mount.source {
-            Source::Bind(path) => ("bind", "", path.display().to_string()),
-            Source::Volume(name) => {
-                let at = engine.volume(name).map(|v| v.mountpoint.display().to_string()).unwrap_or_default();
-                ("volume", name.as_str(), at)
+    let shown = record.mounts.iter().filter_map(|mount| {
+        let mut one = json!({
+            "Destination": mount.target, "Mode": mount.mode, "RW": !mount.readonly, "Propagation": "",
+        });
+        match &mount.source {
+            Source::Bind(path) => {
+                one["Type"] = json!("bind");
+                one["Source"] = json!(path);
+                one["Propagation"] = json!("rprivate");
             }
-            Source::Tmpfs(_) => ("tmpfs", "", String::new()),
-        };
-        let mode = if mount.readonly { "ro" } else { "rw" };
-        json!({ "Type": kind, "Name": name, "Source": source, "Destination": mount.target, "Mode": mode, "RW": !mount.readonly })
+            Source::Volume(name) => {
+                one["Type"] = json!("volume");
+                one["Name"] = json!(name);
+                one["Driver"] = json!("local");
+                one["Source"] = json!(engine.volume(name).map(|v| v.mountpoint).unwrap_or_default());
+            }
+            Source::Tmpfs(_) if record.host.tmpfs.contains_key(&mount.target) => return None,
+            Source::Tmpfs(_) => {
+                one["Type"] = json!("tmpfs");
+                one["Source"] = json!("");
+            }
+        }
+        Some(one)
     });
     shown.collect()
 }

@@ -194,13 +194,15 @@ pub(super) async fn disk_usage(State(engine): State<Engine>) -> Answer<Json<Valu
     let mut containers = Vec::new();
     for container in engine.containers() {
         let size = engine.written(&container).await;
-        containers.push(super::inspect::line(&container.record(), size));
+        containers.push(super::inspect::line(&engine, &container.record(), size));
     }
-    let volumes: Vec<Value> = engine
-        .volumes()
-        .iter()
-        .map(|v| json!({ "Name": v.name, "Driver": "local", "Mountpoint": v.mountpoint, "UsageData": { "Size": -1, "RefCount": engine.users_of(&v.name).len() } }))
-        .collect();
+    let mut volumes = Vec::new();
+    for volume in engine.volumes() {
+        let (size, users) = (engine.volume_bytes(&volume.name).await, engine.users_of(&volume.name).len());
+        let mut shown = serde_json::to_value(&volume).unwrap_or_default();
+        shown["UsageData"] = json!({ "Size": size, "RefCount": users });
+        volumes.push(shown);
+    }
     Ok(Json(
         json!({ "LayersSize": total, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": [] }),
     ))

@@ -30,9 +30,7 @@ pub(super) async fn create(
     body: Result<Json<Creation>, axum::extract::rejection::JsonRejection>,
 ) -> Answer<Response> {
     let Json(wanted) = body.map_err(|e| Error::bad(e.body_text()))?;
-    if wanted.driver.is_some_and(|d| !matches!(d.as_str(), "" | "local")) {
-        return Err(Error::bad("the only volume driver is local"));
-    }
+    engine::mount::driver(wanted.driver.as_deref().unwrap_or_default())?;
     if wanted.driver_opts.is_some_and(|o| !o.is_empty()) {
         return Err(Error::bad("volume options are refused: they could mount anything of the host"));
     }
@@ -44,10 +42,17 @@ pub(super) async fn create(
 /// `GET /volumes`
 pub(super) async fn list(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer<Json<Value>> {
     let filters = Filters::of(&p, &["name", "label", "dangling", "driver"])?;
-    let dangling =
-        |v: &Volume, wanted: &str| engine.users_of(&v.name).is_empty() == matches!(wanted, "1" | "true");
+    let dangling = |v: &Volume, wanted: &str| {
+        engine.users_of(&v.name).is_empty() == matches!(wanted, "1" | "true" | "True" | "t")
+    };
+    for value in filters.values("dangling") {
+        if !matches!(value.as_str(), "0" | "1" | "true" | "false" | "True" | "False" | "t" | "f") {
+            return Err(Error::bad(format!("invalid filter 'dangling={value}'")));
+        }
+    }
     let suits = |v: &Volume| {
         filters.any("name", |n| v.name.contains(n))
+            && filters.any("driver", |d| v.driver == d)
             && filters.labels(&v.labels)
             && filters.any("dangling", |d| dangling(v, d))
     };
@@ -67,7 +72,7 @@ pub(super) async fn remove(
     Query(p): Query<Parameters>,
 ) -> Answer<StatusCode> {
     match engine.remove_volume(&name) {
-        Err(engine::Error::NotFound { .. }) if p.on("force") => {}
+        Err(engine::Error::NoVolume(_)) if p.on("force") => {}
         other => other?,
     }
     Ok(StatusCode::NO_CONTENT)
@@ -75,11 +80,21 @@ pub(super) async fn remove(
 
 /// `POST /volumes/prune`: those without a name of a person's giving, or, with the filter `all`, every unused one.
 pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer<Json<Value>> {
-    let filters = Filters::of(&p, &["label", "all"])?;
+    let filters = Filters::of(&p, &["label", "label!", "all"])?;
     let all = filters.values("all").iter().any(|v| matches!(v.as_str(), "1" | "true"));
-    let drawn = |v: &Volume| v.name.len() == 64 && v.name.bytes().all(|b| b.is_ascii_hexdigit());
-    let chosen = engine.volumes().into_iter().filter(|v| (all || drawn(v)) && filters.labels(&v.labels));
-    let gone: Vec<String> =
-        chosen.filter(|v| engine.remove_volume(&v.name).is_ok()).map(|v| v.name).collect();
-    Ok(Json(json!({ "VolumesDeleted": gone, "SpaceReclaimed": 0 })))
+    let (mut gone, mut bytes) = (Vec::new(), 0);
+    for volume in engine.volumes() {
+        let chosen = (all || volume.anonymous()) && filters.labels(&volume.labels);
+        if !chosen || !engine.users_of(&volume.name).is_empty() {
+            continue;
+        }
+        let size = engine.volume_bytes(&volume.name).await;
+        if engine.remove_volume(&volume.name).is_ok() {
+            gone.push(volume.name);
+            bytes += size;
+        }
+    }
+    let words = [("reclaimed".to_owned(), bytes.to_string())];
+    engine.events.tell("volume", "prune", String::new(), words.into());
+    Ok(Json(json!({ "VolumesDeleted": gone, "SpaceReclaimed": bytes })))
 }

@@ -67,16 +67,36 @@ pub fn assemble(
 /// # Errors
 /// Names the step that failed.
 pub fn sealed(mount: OwnedFd, work: &Path) -> Result<OwnedFd, Error> {
+    read_only(&[empty()?, mount], work)
+}
+
+/// `layers` (lowest first) to be read, with the ids that they have on disk: a detached overlay mount that nobody writes. `work`
+/// names a path beside which an older kernel attaches layers.
+///
+/// # Errors
+/// Names the layer or the step that failed.
+pub fn view(layers: &[PathBuf], work: &Path) -> Result<OwnedFd, Error> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let layer = |layer: &PathBuf| open_tree(CWD, layer, flags).map_err(at("cloning a layer"));
+    let mut all = vec![empty()?];
+    all.extend(layers.iter().map(layer).collect::<Result<Vec<_>, _>>()?);
+    read_only(&all, work)
+}
+
+/// An empty tmpfs: without an upper directory an overlay takes two layers at least.
+fn empty() -> Result<OwnedFd, Error> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(at("opening a tmpfs"))?;
     fsconfig_create(context.as_fd()).map_err(at("making a tmpfs"))?;
-    let empty = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty());
-    // Without an upper directory it takes two layers at least.
-    let layers = [empty.map_err(at("mounting a tmpfs"))?, mount];
+    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+        .map_err(at("mounting a tmpfs"))
+}
+
+fn read_only(layers: &[OwnedFd], work: &Path) -> Result<OwnedFd, Error> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(at("opening an overlay"))?;
     fsconfig_set_string(context.as_fd(), "source", "sandlot").map_err(at("naming the overlay"))?;
-    let attached = match stack(context.as_fd(), &layers) {
+    let attached = match stack(context.as_fd(), layers) {
         Ok(()) => Vec::new(),
-        Err(_) => stack_attached(context.as_fd(), &layers, work)?,
+        Err(_) => stack_attached(context.as_fd(), layers, work)?,
     };
     made(context.as_fd(), &attached)
 }

@@ -85,7 +85,8 @@ impl Engine {
     }
 }
 
-fn bytes(directory: BorrowedFd<'_>, depth: usize) -> u64 {
+/// The bytes of all files below a directory.
+pub(super) fn bytes(directory: BorrowedFd<'_>, depth: usize) -> u64 {
     let one = |name: &std::ffi::CStr| -> Option<u64> {
         let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Directory || depth >= DEPTH {
@@ -101,10 +102,7 @@ fn bytes(directory: BorrowedFd<'_>, depth: usize) -> u64 {
 
 /// The paths that are there for mounts alone.
 pub(super) fn places(record: &Record) -> Vec<PathBuf> {
-    let asked = record.host.binds.iter().filter_map(|b| b.split(':').nth(1));
-    let asked = asked.chain(record.host.mounts.iter().map(|m| m.target.as_str()));
-    let asked = asked.chain(record.host.tmpfs.keys().map(String::as_str));
-    let asked = asked.chain(record.config.volumes.keys().map(String::as_str));
+    let asked = record.mounts.iter().map(|mount| mount.target.as_str());
     PLACES.into_iter().chain(asked).map(PathBuf::from).collect()
 }
 

@@ -22,6 +22,15 @@ pub enum Force {
     No,
 }
 
+/// What becomes of the volumes of a container that is removed, if nobody gave them a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Volumes {
+    /// They go.
+    Removed,
+    /// They stay.
+    Kept,
+}
+
 impl Engine {
     /// Makes a container; nothing of it runs yet.
     ///
@@ -45,6 +54,7 @@ impl Engine {
         }
         validate::check(&config, &host, &self.settings)?;
         super::launch::limits(&host.resources)?;
+        let mounts = self.settle_mounts(&config, &host)?;
         let name = match name {
             Some(name) => checked_name(name)?,
             None => super::names::name_of(&id),
@@ -57,6 +67,7 @@ impl Engine {
             image: image.id.to_string(),
             config,
             host,
+            mounts,
             slot: slot.number(),
             state: State::Created,
             restarts: 0,
@@ -78,8 +89,9 @@ impl Engine {
             }
             all.insert(id.clone(), Arc::clone(&container));
         }
-        let made =
-            make_directories(&dir, container.slot.range()).and_then(|()| container.record().save(&dir));
+        let made = make_directories(&dir, container.slot.range())
+            .and_then(|()| self.make_volumes(&container.record().mounts))
+            .and_then(|()| container.record().save(&dir));
         if let Err(e) = made {
             self.lock().remove(&id);
             std::fs::remove_dir_all(&dir).unwrap_or_default();
@@ -89,11 +101,19 @@ impl Engine {
         Ok(container)
     }
 
-    /// Removes a container with everything that is its own.
+    /// Removes a container; its volumes stay.
     ///
     /// # Errors
     /// [`Error::Conflict`] if it runs and `force` does not allow to end it.
     pub async fn remove(&self, key: &str, force: Force) -> Result<(), Error> {
+        self.remove_with(key, force, Volumes::Kept).await
+    }
+
+    /// Removes a container, and perhaps its volumes that nobody gave a name.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it runs and `force` does not allow to end it.
+    pub async fn remove_with(&self, key: &str, force: Force, volumes: Volumes) -> Result<(), Error> {
         let container = self.find(key)?;
         if container.state().alive().is_some() {
             if force == Force::No {
@@ -109,7 +129,11 @@ impl Engine {
             container.wait_until_dead().await;
         }
         let _busy = container.busy.lock().await;
-        self.discard(&container)
+        self.discard(&container)?;
+        if volumes == Volumes::Removed {
+            self.drop_anonymous_volumes(&container);
+        }
+        Ok(())
     }
 
     /// Forgets a container that does not run, and deletes what it wrote off the caller's path.
@@ -117,13 +141,15 @@ impl Engine {
         if self.lock().remove(&container.id).is_none() {
             return Ok(());
         }
-        self.drop_own_volumes(&container.id);
         let grave = container.dir.with_extension("gone");
         let renamed =
             std::fs::rename(&container.dir, &grave).doing(|| format!("removing {}", container.dir.display()));
         std::fs::remove_dir_all(self.settings.run.join("rings").join(&container.id)).unwrap_or_default();
         container.removed();
         self.events.container("destroy", container);
+        if container.record().host.auto_remove || container.record().session().is_some() {
+            self.drop_anonymous_volumes(container);
+        }
         let (engine, id) = (self.clone(), container.id.clone());
         tokio::task::spawn_blocking(move || {
             if let Err(e) = engine.disks.release(&id) {

@@ -14,6 +14,9 @@ pub enum Error {
         /// What was asked for.
         name: String,
     },
+    /// There is no such volume.
+    #[error("get {0}: no such volume")]
+    NoVolume(String),
     /// It is in a state in which that cannot be done, or a name is taken.
     #[error("{0}")]
     Conflict(String),

@@ -84,6 +84,7 @@ impl Engine {
         self.read_output(container, started.stdio).await?;
         let since = jiff::Timestamp::now();
         container.change(|record| record.state = State::Running { pid: started.pid, since })?;
+        self.volume_events(container, "mount");
         self.events.container("start", container);
         Ok(())
     }
@@ -208,6 +209,7 @@ impl Engine {
             tracing::warn!("{e}");
         }
         self.events.container("die", &container);
+        self.volume_events(&container, "unmount");
         let record = container.record();
         if record.host.auto_remove {
             if let Err(e) = self.discard(&container) {

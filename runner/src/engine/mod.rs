@@ -16,9 +16,11 @@ mod launch;
 pub mod lifecycle;
 pub mod model;
 pub mod mount;
+mod mounting;
 pub mod names;
 pub mod output;
 pub mod pipe;
+mod populate;
 pub mod record;
 mod recover;
 pub mod settings;
@@ -40,6 +42,7 @@ use crate::container::spec::IdRange;
 use crate::image::{Limits, Store};
 use crate::spawner::client::{Client, Event};
 use container::Container;
+use create::Force;
 use error::Doing;
 use events::Events;
 use exec::Execs;
@@ -75,6 +78,8 @@ pub struct Shared {
     pub(super) ends: broadcast::Sender<Event>,
     containers: Mutex<BTreeMap<String, Arc<Container>>>,
     mappings: Mutex<HashMap<u32, Arc<OwnedFd>>>,
+    /// Held while an empty volume is filled.
+    pub(super) filling: Mutex<()>,
 }
 
 impl std::ops::Deref for Engine {
@@ -121,6 +126,7 @@ impl Engine {
             ends: broadcast::Sender::new(ENDS),
             containers: Mutex::default(),
             mappings: Mutex::default(),
+            filling: Mutex::default(),
             settings,
             images,
             spawner,

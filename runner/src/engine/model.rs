@@ -1,6 +1,10 @@
 //! What a container is to be, in Docker's own words: the names of the Docker Engine API, which are also those of the
 //! records on disk. Plain data; [`super::validate`] says what of it is possible.
 
+mod mounts;
+
+pub use mounts::{BindOptions, Driver, MountRequest, TmpfsOptions, VolumeOptions};
+
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -71,6 +75,10 @@ pub struct HostConfig {
     pub mounts: Vec<MountRequest>,
     #[serde(deserialize_with = "nullable")]
     pub tmpfs: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    pub volumes_from: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub volume_driver: String,
     #[serde(deserialize_with = "nullable")]
     pub annotations: BTreeMap<String, String>,
     #[serde(deserialize_with = "nullable")]
@@ -181,20 +189,4 @@ pub struct RestartPolicy {
     pub name: String,
     /// For `on-failure`; 0: without end.
     pub maximum_retry_count: u32,
-}
-
-/// A mount as `--mount` asks for it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct MountRequest {
-    /// `bind`, `volume` or `tmpfs`.
-    #[serde(rename = "Type")]
-    pub kind: String,
-    /// Host path or volume name.
-    #[serde(deserialize_with = "nullable")]
-    pub source: String,
-    /// Path in the container.
-    pub target: String,
-    /// Whether writing is denied.
-    pub read_only: bool,
 }

@@ -1,12 +1,16 @@
 //! The mounts that were asked for: where they come from, where they go, and what of that is allowed.
 
+mod tmpfs;
+
 use super::error::Error;
-use super::model::{Config, HostConfig, MountRequest};
+use super::model::{BindOptions, Config, Driver, HostConfig, MountRequest, VolumeOptions};
 use super::settings::Settings;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-/// A mount that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A mount of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     /// From where.
     pub source: Source,
@@ -14,86 +18,268 @@ pub struct Mount {
     pub target: String,
     /// Whether writing is denied.
     pub readonly: bool,
+    /// What was said of it, in Docker's letters: `ro`, `z`, …
+    pub mode: String,
+    /// What becomes of an empty volume.
+    pub first: First,
+    /// The part of the volume that is mounted, if not all of it.
+    pub subpath: Option<PathBuf>,
+    /// Labels of a volume that is made for this.
+    #[serde(skip)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Where a mount's content comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// A directory or file of the host, below an allowed root.
     Bind(PathBuf),
-    /// A named volume; an empty name: one of the container's own.
+    /// A volume; an empty name: one that is made for this container.
     Volume(String),
     /// A tmpfs with these options.
     Tmpfs(String),
 }
 
-/// Every mount, in the order in which they are made.
+/// What an empty volume gets before it is first mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum First {
+    /// What the image has at that place.
+    Image,
+    /// Nothing.
+    Nothing,
+}
+
+/// What is done about a bind mount's source that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Made,
+    Refused,
+}
+
+impl Mount {
+    fn new(source: Source, target: &str) -> Result<Self, Error> {
+        Ok(Self {
+            source,
+            target: clean(target)?,
+            readonly: false,
+            mode: String::new(),
+            first: First::Image,
+            subpath: None,
+            labels: BTreeMap::new(),
+        })
+    }
+}
+
+/// Every mount that was asked for, and, where nothing else is, those of `others` (from `--volumes-from`).
 ///
 /// # Errors
 /// [`Error::Invalid`] that names the mount.
-pub fn all(config: &Config, host: &HostConfig, settings: &Settings) -> Result<Vec<Mount>, Error> {
+pub fn all(
+    config: &Config,
+    host: &HostConfig,
+    others: Vec<Mount>,
+    settings: &Settings,
+) -> Result<Vec<Mount>, Error> {
+    driver(&host.volume_driver)?;
     let mut all = Vec::new();
     for bind in &host.binds {
-        all.push(bind_mount(bind, settings)?);
+        all.push(short(bind, settings)?);
     }
     for mount in &host.mounts {
         all.push(request(mount, settings)?);
     }
     for (target, options) in &host.tmpfs {
-        all.push(Mount { source: tmpfs(options)?, target: clean(target)?, readonly: false });
+        all.push(Mount::new(tmpfs::short(options)?, target)?);
     }
-    for target in config.volumes.keys() {
-        let target = clean(target)?;
-        if !all.iter().any(|m| m.target == target) {
-            all.push(Mount { source: Source::Volume(String::new()), target, readonly: false });
+    all.sort_by(|a, b| a.target.cmp(&b.target));
+    if let Some(pair) = all.windows(2).find(|pair| pair[0].target == pair[1].target) {
+        return Err(Error::invalid(format!("Duplicate mount point: {}", pair[0].target)));
+    }
+    let mine = config.volumes.keys().map(|target| Mount::new(Source::Volume(String::new()), target));
+    for mount in others.into_iter().map(Ok).chain(mine) {
+        let mount = mount?;
+        if !all.iter().any(|m| m.target == mount.target) {
+            all.push(mount);
         }
     }
     all.sort_by(|a, b| a.target.cmp(&b.target));
-    match all.windows(2).find(|pair| pair[0].target == pair[1].target) {
-        Some(pair) => Err(Error::invalid(format!("duplicate mount point: {}", pair[0].target))),
-        None => Ok(all),
-    }
+    Ok(all)
 }
 
-/// `source:target[:ro|rw]`.
-fn bind_mount(text: &str, settings: &Settings) -> Result<Mount, Error> {
+/// `source:target[:mode,…]`.
+fn short(text: &str, settings: &Settings) -> Result<Mount, Error> {
     let bad = || Error::invalid(format!("invalid volume specification: '{text}'"));
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, mode) = match parts[..] {
-        [source, target] => (source, target, "rw"),
+        [source, target] => (source, target, ""),
         [source, target, mode] => (source, target, mode),
         _ => return Err(bad()),
     };
-    let readonly = match mode {
-        "ro" => true,
-        "rw" | "z" | "Z" => false,
-        _ => return Err(bad()),
-    };
-    Ok(Mount { source: place(source, settings)?, target: clean(target)?, readonly })
+    if source.is_empty() {
+        return Err(bad());
+    }
+    let source = place(source, Missing::Made, settings)?;
+    let volume = matches!(source, Source::Volume(_));
+    let mut mount = Mount::new(source, target)?;
+    mode.clone_into(&mut mount.mode);
+    for letter in mode.split(',').filter(|l| !l.is_empty()) {
+        match letter {
+            "ro" => mount.readonly = true,
+            "nocopy" if volume => mount.first = First::Nothing,
+            "rw" | "z" | "Z" => {}
+            "consistent" | "cached" | "delegated" if !volume => {}
+            other if !volume && propagation(other).is_ok() => {}
+            _ => return Err(Error::invalid(format!("invalid mode: {mode}"))),
+        }
+    }
+    if volume && mount.mode.is_empty() {
+        mount.mode = "z".into();
+    }
+    Ok(mount)
 }
 
 fn request(mount: &MountRequest, settings: &Settings) -> Result<Mount, Error> {
-    let source = match mount.kind.as_str() {
-        "bind" | "volume" => place(&mount.source, settings)?,
-        "tmpfs" => tmpfs("")?,
-        other => return Err(Error::invalid(format!("--mount type={other}: choose bind, volume or tmpfs"))),
-    };
-    Ok(Mount { source, target: clean(&mount.target)?, readonly: mount.read_only })
+    let bad = |why: &str| Error::invalid(format!("invalid mount config for type \"{}\": {why}", mount.kind));
+    let mut made = match mount.kind.as_str() {
+        "bind" => {
+            let options = mount.bind_options.clone().unwrap_or_default();
+            bind(&mount.source, &options, settings).map_err(|e| bad(&e.to_string()))?
+        }
+        "volume" => {
+            if mount.source.starts_with('/') {
+                return Err(bad(
+                    "mount source must not be an absolute path: name a volume, or say type=bind",
+                ));
+            }
+            volume_name(&mount.source)?;
+            Source::Volume(mount.source.clone())
+        }
+        "tmpfs" if !mount.source.is_empty() => return Err(bad("field Source must not be specified")),
+        "tmpfs" => tmpfs::long(&mount.tmpfs_options.clone().unwrap_or_default())?,
+        other => return Err(Error::invalid(format!("mount type unknown: \"{other}\""))),
+    }
+    .at(&mount.target)?;
+    made.readonly = mount.read_only;
+    if mount.kind == "volume" {
+        volume(&mut made, mount.volume_options.clone().unwrap_or_default())?;
+    } else if mount.volume_options.is_some() {
+        return Err(bad("field VolumeOptions must not be specified"));
+    }
+    Ok(made)
 }
 
-fn place(source: &str, settings: &Settings) -> Result<Source, Error> {
+impl Source {
+    fn at(self, target: &str) -> Result<Mount, Error> {
+        Mount::new(self, target)
+    }
+}
+
+fn volume(mount: &mut Mount, options: VolumeOptions) -> Result<(), Error> {
+    let Driver { name, options: more } = options.driver_config.unwrap_or_default();
+    driver(&name)?;
+    if !more.is_empty() {
+        return Err(Error::invalid("volume options are refused: they could mount anything of the host"));
+    }
+    if options.no_copy {
+        mount.first = First::Nothing;
+    }
+    mount.mode = "z".into();
+    mount.labels = options.labels;
+    if !options.subpath.is_empty() {
+        let path = PathBuf::from(&options.subpath);
+        let plain = path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        if !plain || options.subpath.contains('\0') {
+            return Err(Error::invalid("subpath must be a relative path within the volume"));
+        }
+        mount.subpath = Some(path);
+    }
+    Ok(())
+}
+
+fn bind(source: &str, options: &BindOptions, settings: &Settings) -> Result<Source, Error> {
+    if !source.starts_with('/') {
+        return Err(Error::invalid(format!("invalid mount path: '{source}' mount path must be absolute")));
+    }
+    propagation(&options.propagation)?;
+    let missing = if options.create_mountpoint { Missing::Made } else { Missing::Refused };
+    place(source, missing, settings)
+}
+
+/// Nothing that is mounted on one side appears on the other, and nothing else can be asked for.
+fn propagation(mode: &str) -> Result<(), Error> {
+    match mode {
+        "" | "rprivate" | "private" => Ok(()),
+        other => Err(Error::invalid(format!(
+            "bind-propagation={other} is never done by Sandlot: a mount made on one side must not appear on the other; \
+             leave it out or say rprivate"
+        ))),
+    }
+}
+
+/// Refuses every volume driver but `local`.
+///
+/// # Errors
+/// [`Error::Invalid`] that names it.
+pub fn driver(name: &str) -> Result<(), Error> {
+    if matches!(name, "" | "local") {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "error looking up volume plugin {name}: plugin \"{name}\" not found: the only driver is local"
+    )))
+}
+
+fn place(source: &str, missing: Missing, settings: &Settings) -> Result<Source, Error> {
     if !source.starts_with('/') {
         return volume_name(source).map(|()| Source::Volume(source.to_owned()));
     }
     // Links are resolved now and the result is what is mounted: nothing can be swapped in later.
-    let path = std::fs::canonicalize(source)
-        .map_err(|e| Error::invalid(format!("bind source path does not exist: {source}: {e}")))?;
-    if settings.bind_roots.iter().any(|root| path.starts_with(root)) {
-        return Ok(Source::Bind(path));
+    let (path, rest) = existing(Path::new(source))?;
+    let whole = if rest.as_os_str().is_empty() { path } else { path.join(&rest) };
+    if !settings.bind_roots.iter().any(|root| whole.starts_with(root)) {
+        return Err(Error::invalid(format!(
+            "the bind mount of {source} is refused: it is outside the directories that this engine allows (--bind-root)"
+        )));
     }
-    Err(Error::invalid(format!(
-        "the bind mount of {source} is refused: it is outside the directories that this engine allows (--bind-root)"
-    )))
+    if !rest.as_os_str().is_empty() {
+        let made = match missing {
+            Missing::Made => std::fs::create_dir_all(&whole).map_err(|e| e.to_string()),
+            Missing::Refused => Err("no such file or directory".to_owned()),
+        };
+        made.map_err(|e| Error::invalid(format!("bind source path does not exist: {source}: {e}")))?;
+    }
+    Ok(Source::Bind(whole))
+}
+
+/// What of a path of the host is there, with its links resolved, and what is not.
+fn existing(path: &Path) -> Result<(PathBuf, PathBuf), Error> {
+    let mut rest = PathBuf::new();
+    for above in path.ancestors() {
+        match std::fs::canonicalize(above) {
+            Ok(found) => return Ok((found, rest)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let name = above.file_name().ok_or_else(|| {
+                    Error::invalid(format!("invalid mount path: '{}' has a '..' in it", path.display()))
+                })?;
+                rest = if rest.as_os_str().is_empty() { name.into() } else { Path::new(name).join(&rest) };
+            }
+            Err(e) => {
+                return Err(Error::invalid(format!("bind source path {}: {e}", path.display())));
+            }
+        }
+    }
+    Ok((PathBuf::from("/"), rest))
+}
+
+/// The source of a bind mount, looked at again before it is mounted: whoever may write above it may have put a link there.
+///
+/// # Errors
+/// [`Error::Invalid`] if it is not there any more, or leads out of the allowed directories.
+pub fn again(path: &Path, settings: &Settings) -> Result<PathBuf, Error> {
+    match place(&path.to_string_lossy(), Missing::Refused, settings)? {
+        Source::Bind(path) => Ok(path),
+        Source::Volume(_) | Source::Tmpfs(_) => Err(Error::invalid("no absolute path")),
+    }
 }
 
 /// Whether a volume may have that name.
@@ -102,56 +288,33 @@ fn place(source: &str, settings: &Settings) -> Result<Source, Error> {
 /// [`Error::Invalid`].
 pub fn volume_name(name: &str) -> Result<(), Error> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    if name.is_empty() || (name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric())) {
+    let long = name.len() == 1 || name.len() > 255;
+    let begun = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if name.is_empty() || (!long && begun && name.chars().all(plain)) {
         return Ok(());
     }
     Err(Error::invalid(format!(
-        "{name:?} includes invalid characters for a volume name: use [a-zA-Z0-9][a-zA-Z0-9_.-]"
+        "{name:?} includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you \
+         intended to pass a host directory, use absolute path"
     )))
-}
-
-fn tmpfs(options: &str) -> Result<Source, Error> {
-    let mut kept = Vec::new();
-    for option in options.split(',').filter(|o| !o.is_empty()) {
-        match option.split_once('=').map_or(option, |(key, _)| key) {
-            "size" | "mode" | "uid" | "gid" | "nr_inodes" => kept.push(option),
-            // What every tmpfs of a container is anyway, or may be.
-            "rw" | "nosuid" | "nodev" | "noexec" | "exec" | "suid" | "dev" => {}
-            other => return Err(Error::invalid(format!("--tmpfs: the option {other} is not known"))),
-        }
-    }
-    if !kept.iter().any(|o| o.starts_with("size=")) {
-        kept.push("size=64m");
-    }
-    Ok(Source::Tmpfs(kept.join(",")))
 }
 
 fn clean(target: &str) -> Result<String, Error> {
     let path = Path::new(target);
+    if target.is_empty() {
+        return Err(Error::invalid("invalid mount config: field Target must not be empty"));
+    }
+    if path == Path::new("/") {
+        return Err(Error::invalid("invalid mount path: destination can't be '/'"));
+    }
     let plain = path.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
-    if !path.is_absolute() || !plain || target.contains('\0') || path == Path::new("/") {
+    if !path.is_absolute() || !plain || target.contains('\0') {
         return Err(Error::invalid(format!(
-            "invalid mount path: '{target}' must be absolute, without '..', and not the root"
+            "invalid mount path: '{target}' mount path must be absolute, and without '..'"
         )));
     }
     Ok(path.components().collect::<PathBuf>().to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mounts_are_ordered_by_depth_and_volumes_of_the_image_yield() {
-        let config =
-            Config { volumes: [("/data".to_owned(), serde_json::Value::Null)].into(), ..Config::default() };
-        let host =
-            HostConfig { binds: vec!["v:/data/in/".into(), "w:/data:ro".into()], ..HostConfig::default() };
-        let mounts = all(&config, &host, &Settings::system()).unwrap();
-        assert_eq!(mounts.iter().map(|m| m.target.as_str()).collect::<Vec<_>>(), ["/data", "/data/in"]);
-        assert_eq!(
-            mounts[0],
-            Mount { source: Source::Volume("w".into()), target: "/data".into(), readonly: true }
-        );
-    }
-}
+mod tests;

@@ -28,6 +28,9 @@ pub struct Record {
     pub config: Config,
     /// What the host gives it.
     pub host: HostConfig,
+    /// What is mounted in it.
+    #[serde(default)]
+    pub mounts: Vec<super::mount::Mount>,
     /// The number of its range of ids.
     pub slot: u32,
     /// What it is in.

@@ -30,6 +30,7 @@ impl Engine {
         for container in self.containers() {
             self.take_up(&container, kept.get(&container.id)).await?;
         }
+        self.sweep_volumes();
         self.sweep(&kept).await
     }
 

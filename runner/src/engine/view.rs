@@ -62,7 +62,7 @@ impl Engine {
         let (upper, work) = self.writable(container, checked.disk).await?;
         let root = rootfs::assemble(&image.layers, &upper, &work, userns.as_fd())?;
         let (_, sent) = self.mounts(container, &checked, userns.as_fd()).await?;
-        let kept = checked.mounts.iter().filter(|m| !matches!(m.source, Source::Tmpfs(_)));
+        let kept = record.mounts.iter().filter(|m| !matches!(m.source, Source::Tmpfs(_)));
         for (mount, fd) in kept.clone().zip(&sent).filter(|(mount, _)| mount.readonly) {
             sandlot_sys::mount::readonly(fd.as_fd()).doing(|| format!("mounting {}", mount.target))?;
         }

@@ -1,22 +1,27 @@
-//! Volumes, and every mount of the host's that goes into a container: by descriptor, mapped into its ids.
+//! Volumes: directories that outlive containers. Who mounts them where is said in [`super::mounting`].
+//!
+//! ```text
+//! volumes/NAME/volume.json    what it is
+//! volumes/NAME/_data          what is in it, with the ids that containers see
+//! volumes/NAME/_copy          what the image has there, while it is copied
+//! volumes/.gone-NAME-…        one that is being removed
+//! ```
 
 use super::container::Container;
 use super::error::{Doing, Error};
 use super::mount::{Source, volume_name};
-use super::validate::Checked;
-use super::{Engine, launch};
-use crate::container::capabilities::SYS_ADMIN;
-use crate::container::rootfs;
-use crate::container::spec::{self, MountSource};
-use rustix::fs::CWD;
-use rustix::mount::{OpenTreeFlags, open_tree};
+use super::{Engine, changes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The most volumes.
 const VOLUMES: usize = 8192;
+/// The label of those whose name nobody gave; Docker's.
+pub const ANONYMOUS: &str = "com.docker.volume.anonymous";
+/// How the directory of one that is being removed begins: no volume is called that.
+const GONE: &str = ".gone-";
 
 /// A volume as the Docker Engine API shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,19 +40,31 @@ pub struct Volume {
     pub options: BTreeMap<String, String>,
 }
 
+impl Volume {
+    /// Whether nobody gave it a name.
+    #[must_use]
+    pub fn anonymous(&self) -> bool {
+        self.labels.contains_key(ANONYMOUS)
+    }
+}
+
 impl Engine {
-    fn volume_dir(&self, name: &str) -> PathBuf {
+    pub(super) fn volume_dir(&self, name: &str) -> PathBuf {
         self.settings.state.join("volumes").join(name)
     }
 
-    /// Makes a volume, or answers the one that is there.
+    /// Makes a volume, or answers the one that is there. Without a name it gets one that is drawn.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a name that cannot be.
     pub fn create_volume(&self, name: &str, labels: BTreeMap<String, String>) -> Result<Volume, Error> {
-        let mut drawn = [0; 32];
-        getrandom::fill(&mut drawn).map_err(std::io::Error::other).doing(|| "drawing a name".into())?;
-        let name = if name.is_empty() { hex::encode(drawn) } else { name.to_owned() };
+        let mut labels = labels;
+        let name = if name.is_empty() {
+            labels.insert(ANONYMOUS.to_owned(), String::new());
+            drawn()?
+        } else {
+            name.to_owned()
+        };
         volume_name(&name)?;
         if let Ok(there) = self.volume(&name) {
             return Ok(there);
@@ -68,20 +85,24 @@ impl Engine {
             options: BTreeMap::new(),
         };
         let text = serde_json::to_vec(&volume).map_err(std::io::Error::other).doing(doing)?;
-        std::fs::write(dir.join("volume.json"), text).doing(doing)?;
-        self.events.tell("volume", "create", volume.name.clone(), BTreeMap::new());
+        // In one piece: a volume with half a description would be none.
+        std::fs::write(dir.join("volume.new"), text).doing(doing)?;
+        std::fs::rename(dir.join("volume.new"), dir.join("volume.json")).doing(doing)?;
+        self.volume_event("create", &volume.name, &[]);
         Ok(volume)
     }
 
     /// A volume by its name.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NoVolume`].
     pub fn volume(&self, name: &str) -> Result<Volume, Error> {
-        volume_name(name)?;
+        let none = || Error::NoVolume(name.to_owned());
+        if name.is_empty() || volume_name(name).is_err() {
+            return Err(none());
+        }
         let read = std::fs::read(self.volume_dir(name).join("volume.json")).ok();
-        read.and_then(|text| serde_json::from_slice(&text).ok())
-            .ok_or_else(|| Error::not_found("volume", name))
+        read.and_then(|text| serde_json::from_slice(&text).ok()).ok_or_else(none)
     }
 
     /// All volumes.
@@ -92,103 +113,91 @@ impl Engine {
         names.filter_map(|name| self.volume(&name).ok()).collect()
     }
 
-    /// The names of the containers that use a volume.
+    /// The containers that use a volume, running or not.
     #[must_use]
-    pub fn users_of(&self, name: &str) -> Vec<String> {
-        let uses = |c: &Container| {
-            let host = c.record().host;
-            host.binds.iter().any(|b| b.split(':').next() == Some(name))
-                || host.mounts.iter().any(|m| m.source == name)
-        };
-        self.containers().iter().filter(|c| uses(c)).map(|c| c.name()).collect()
+    pub fn users_of(&self, name: &str) -> Vec<Arc<Container>> {
+        let uses = |c: &Arc<Container>| c.volumes().iter().any(|used| used == name);
+        self.containers().into_iter().filter(uses).collect()
     }
 
-    /// Removes a volume with what is in it.
+    /// The bytes in a volume; what cannot be read counts nothing.
+    pub async fn volume_bytes(&self, name: &str) -> u64 {
+        let data = self.volume_dir(name).join("_data");
+        let count = move || {
+            let directory = crate::image::tree::directory(&data).ok()?;
+            Some(changes::bytes(std::os::fd::AsFd::as_fd(&directory), 0))
+        };
+        tokio::task::spawn_blocking(count).await.ok().flatten().unwrap_or(0)
+    }
+
+    /// Removes a volume; what is in it is deleted off the caller's path.
     ///
     /// # Errors
     /// [`Error::Conflict`] if a container uses it.
     pub fn remove_volume(&self, name: &str) -> Result<(), Error> {
         self.volume(name)?;
-        if let Some(user) = self.users_of(name).first() {
-            return Err(Error::Conflict(format!("remove {name}: volume is in use by container {user}")));
+        let users: Vec<String> = self.users_of(name).iter().map(|c| c.id.clone()).collect();
+        if !users.is_empty() {
+            return Err(Error::Conflict(format!("remove {name}: volume is in use - [{}]", users.join(", "))));
         }
         let dir = self.volume_dir(name);
-        std::fs::remove_dir_all(&dir).doing(|| format!("removing {}", dir.display()))?;
-        self.events.tell("volume", "destroy", name.to_owned(), BTreeMap::new());
+        let grave = self.volume_dir(&format!("{GONE}{name}-{}", drawn()?));
+        std::fs::rename(&dir, &grave).doing(|| format!("removing {}", dir.display()))?;
+        self.volume_event("destroy", name, &[]);
+        bury(grave);
         Ok(())
     }
 
-    /// Removes the volumes that were a container's own.
-    pub(super) fn drop_own_volumes(&self, container: &str) {
-        for volume in self.volumes() {
-            if volume.labels.get(OWNER).is_some_and(|owner| owner == container) {
-                std::fs::remove_dir_all(self.volume_dir(&volume.name)).unwrap_or_default();
+    /// Removes the volumes of a container that is gone, if nobody gave them a name and nobody else uses them.
+    pub(super) fn drop_anonymous_volumes(&self, container: &Container) {
+        for name in container.volumes() {
+            if self.volume(&name).is_ok_and(|v| v.anonymous()) && self.users_of(&name).is_empty() {
+                self.remove_volume(&name).unwrap_or_else(|e| tracing::warn!("a volume stays: {e}"));
             }
         }
     }
 
-    /// A container's mounts: the specification, and the descriptors that it points to.
-    pub(super) async fn mounts(
-        &self,
-        container: &Container,
-        checked: &Checked,
-        userns: BorrowedFd<'_>,
-    ) -> Result<(Vec<spec::Mount>, Vec<OwnedFd>), Error> {
-        let (mut mounts, mut sent) = (Vec::new(), Vec::new());
-        for mount in &checked.mounts {
-            let path = match &mount.source {
-                Source::Bind(path) => Some(path.clone()),
-                Source::Volume(name) if name.is_empty() => Some(self.own_volume(container, &mount.target)?),
-                Source::Volume(name) => Some(self.create_volume(name, BTreeMap::new())?.mountpoint),
-                Source::Tmpfs(_) => None,
-            };
-            let source: MountSource = launch::specification(&mount.source, sent.len());
-            if let Some(path) = path {
-                let fd = mapped(&path, userns)?;
-                let may_mount = checked.capabilities & SYS_ADMIN != 0;
-                let seal = mount.readonly && may_mount;
-                sent.push(if seal { sealed(fd, &path, container)? } else { fd });
+    /// Goes on with what a crash interrupted.
+    pub(super) fn sweep_volumes(&self) {
+        let dir = std::fs::read_dir(self.settings.state.join("volumes"));
+        for entry in dir.into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(GONE) {
+                bury(entry.path());
             }
-            mounts.push(spec::Mount { source, target: mount.target.clone(), readonly: mount.readonly });
         }
-        Ok((mounts, sent))
     }
 
-    fn own_volume(&self, container: &Container, target: &str) -> Result<PathBuf, Error> {
-        let mut labels = BTreeMap::new();
-        labels.insert(OWNER.to_owned(), container.id.clone());
-        let known = self.volumes().into_iter().find(|v| {
-            v.labels.get(OWNER) == labels.get(OWNER) && v.labels.get(TARGET).is_some_and(|t| t == target)
-        });
-        if let Some(volume) = known {
-            return Ok(volume.mountpoint);
-        }
-        labels.insert(TARGET.to_owned(), target.to_owned());
-        Ok(self.create_volume("", labels)?.mountpoint)
+    pub(super) fn volume_event(&self, action: &str, name: &str, more: &[(&str, &str)]) {
+        let more = more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let driver = ("driver".to_owned(), "local".to_owned());
+        self.events.tell("volume", action, name.to_owned(), more.chain([driver]).collect());
     }
 }
 
-/// Labels of a container's own volumes.
-const OWNER: &str = "sandlot.container";
-const TARGET: &str = "sandlot.target";
-
-/// A detached mount of `path` and nothing below it, whose ids are the container's.
-fn mapped(path: &Path, userns: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
-    use std::os::fd::AsFd;
-    let doing = || format!("mounting {}", path.display());
-    let mount = open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
-        .doing(doing)?;
-    sandlot_sys::mount::idmap(mount.as_fd(), userns).doing(doing)?;
-    Ok(mount)
+impl Container {
+    /// The names of the volumes that are mounted in it.
+    #[must_use]
+    pub fn volumes(&self) -> Vec<String> {
+        let volume = |mount: super::mount::Mount| match mount.source {
+            Source::Volume(name) => Some(name),
+            Source::Bind(_) | Source::Tmpfs(_) => None,
+        };
+        self.record().mounts.into_iter().filter_map(volume).collect()
+    }
 }
 
-/// The same for a container that may mount, and so could make it writable again.
-fn sealed(mount: OwnedFd, path: &Path, container: &Container) -> Result<OwnedFd, Error> {
-    if !path.is_dir() {
-        return Err(Error::invalid(format!(
-            "the read-only mount of the file {} is refused: this container may mount, and would make it writable; mount its directory",
-            path.display()
-        )));
-    }
-    Ok(rootfs::sealed(mount, &container.dir.join("sealed"))?)
+/// Deletes a directory while nobody waits.
+fn bury(grave: PathBuf) {
+    tokio::task::spawn_blocking(move || {
+        if let Err(e) = std::fs::remove_dir_all(&grave) {
+            tracing::warn!(path = %grave.display(), "not removed: {e}; the next start tries again");
+        }
+    });
+}
+
+/// A name that no other volume has.
+pub(super) fn drawn() -> Result<String, Error> {
+    let mut drawn = [0; 32];
+    getrandom::fill(&mut drawn).map_err(std::io::Error::other).doing(|| "drawing a name".into())?;
+    Ok(hex::encode(drawn))
 }

@@ -24,6 +24,7 @@ mod registry;
 mod save;
 pub mod starter;
 mod store;
+pub mod tree;
 mod unpack;
 
 pub use commit::Commit;

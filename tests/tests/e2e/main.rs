@@ -11,3 +11,4 @@ mod remote;
 mod sessions;
 mod survival;
 mod units;
+mod volumes;

@@ -1,0 +1,140 @@
+//! Every mount of the host's that goes into a container: settled when it is created, made by descriptor when it starts,
+//! mapped into its ids.
+
+use super::container::Container;
+use super::error::{Doing, Error};
+use super::model::{Config, HostConfig};
+use super::mount::{self, Mount, Source};
+use super::validate::Checked;
+use super::{Engine, launch};
+use crate::container::capabilities::SYS_ADMIN;
+use crate::container::rootfs;
+use crate::container::spec::{self, MountSource};
+use crate::image::place::open_inside;
+use rustix::fs::{CWD, OFlags};
+use rustix::mount::{OpenTreeFlags, open_tree};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+impl Engine {
+    /// What a new container will have mounted; its own volumes have names now, though they are not made yet.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] that names the mount, or the container of `--volumes-from` that is not there.
+    pub(super) fn settle_mounts(&self, config: &Config, host: &HostConfig) -> Result<Vec<Mount>, Error> {
+        let mut others = Vec::new();
+        for from in &host.volumes_from {
+            others.extend(self.volumes_from(from)?);
+        }
+        let mut mounts = mount::all(config, host, others, &self.settings)?;
+        for mount in &mut mounts {
+            if mount.source == Source::Volume(String::new()) {
+                mount.source = Source::Volume(super::volumes::drawn()?);
+                mount.labels.insert(super::volumes::ANONYMOUS.to_owned(), String::new());
+            }
+        }
+        Ok(mounts)
+    }
+
+    /// `container[:ro|rw]`: all that is mounted there, but for what lives in memory.
+    fn volumes_from(&self, from: &str) -> Result<Vec<Mount>, Error> {
+        let (name, mode) = from.split_once(':').unwrap_or((from, ""));
+        let readonly = match mode {
+            "" | "rw" | "z" | "Z" => false,
+            "ro" => true,
+            other => return Err(Error::invalid(format!("invalid mode: {other}"))),
+        };
+        // Not "not found": that would be the image, to whoever creates a container.
+        let other = self.find(name).map_err(|e| Error::invalid(e.to_string()))?;
+        let mut mounts = other.record().mounts;
+        mounts.retain(|m| !matches!(m.source, Source::Tmpfs(_)));
+        for mount in &mut mounts {
+            mount.readonly |= readonly;
+            mount.first = mount::First::Nothing;
+            mode.clone_into(&mut mount.mode);
+        }
+        Ok(mounts)
+    }
+
+    /// Makes the volumes of a container that are not there (yet, or any more).
+    pub(super) fn make_volumes(&self, mounts: &[Mount]) -> Result<(), Error> {
+        for mount in mounts {
+            if let Source::Volume(name) = &mount.source {
+                self.create_volume(name, mount.labels.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A container's mounts: the specification, and the descriptors that it points to.
+    pub(super) async fn mounts(
+        &self,
+        container: &Container,
+        checked: &Checked,
+        userns: BorrowedFd<'_>,
+    ) -> Result<(Vec<spec::Mount>, Vec<OwnedFd>), Error> {
+        let (mut mounts, mut sent) = (Vec::new(), Vec::new());
+        for mount in container.record().mounts {
+            let source: MountSource = launch::specification(&mount.source, sent.len());
+            if let Some(fd) = self.host_mount(&mount)? {
+                let doing = || format!("mounting {}", mount.target);
+                sandlot_sys::mount::idmap(fd.as_fd(), userns).doing(doing)?;
+                let may_mount = checked.capabilities & SYS_ADMIN != 0;
+                let seal = mount.readonly && may_mount;
+                sent.push(if seal { sealed(fd, &mount, container)? } else { fd });
+            }
+            mounts.push(spec::Mount { source, target: mount.target, readonly: mount.readonly });
+        }
+        Ok((mounts, sent))
+    }
+
+    /// A detached mount of what a mount shows, and nothing below it; `None` for what lives in memory.
+    fn host_mount(&self, mount: &Mount) -> Result<Option<OwnedFd>, Error> {
+        let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let whole = |path: &Path| {
+            open_tree(CWD, path, clone).doing(|| format!("mounting {}", path.display())).map(Some)
+        };
+        let name = match &mount.source {
+            Source::Tmpfs(_) => return Ok(None),
+            Source::Bind(path) => return whole(&mount::again(path, &self.settings)?),
+            Source::Volume(name) => name,
+        };
+        let data = self.create_volume(name, mount.labels.clone())?.mountpoint;
+        let Some(subpath) = &mount.subpath else { return whole(&data) };
+        // Containers write there: the kernel resolves it inside the volume.
+        let place = data.join(subpath);
+        let doing = || format!("cannot access path {}", place.display());
+        let root = crate::image::tree::directory(&data).doing(doing)?;
+        let part = open_inside(root.as_fd(), subpath, OFlags::PATH).doing(doing)?;
+        open_tree(&part, "", clone | OpenTreeFlags::AT_EMPTY_PATH).doing(doing).map(Some)
+    }
+
+    /// Tells of the volumes that a container has mounted now (`mount`), or not any more (`unmount`).
+    pub(super) fn volume_events(&self, container: &Container, action: &str) {
+        for mount in container.record().mounts {
+            let Source::Volume(name) = &mount.source else { continue };
+            let access = if mount.readonly { "false" } else { "true" };
+            let mut words = vec![("container", container.id.as_str())];
+            if action == "mount" {
+                words.extend([
+                    ("destination", mount.target.as_str()),
+                    ("propagation", ""),
+                    ("read/write", access),
+                ]);
+            }
+            self.volume_event(action, name, &words);
+        }
+    }
+}
+
+/// The same for a container that may mount, and so could make it writable again.
+fn sealed(fd: OwnedFd, mount: &Mount, container: &Container) -> Result<OwnedFd, Error> {
+    let stat = rustix::fs::fstat(&fd).doing(|| format!("mounting {}", mount.target))?;
+    if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::Directory {
+        return Err(Error::invalid(format!(
+            "the read-only mount of a file at {} is refused: this container may mount, and would make it writable; mount its directory",
+            mount.target
+        )));
+    }
+    Ok(rootfs::sealed(fd, &container.dir.join("sealed"))?)
+}
