@@ -2,6 +2,7 @@
 //! but `index.html` may be cached for ever. Invariant: nothing is fetched from another origin.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
+import { licences } from './licences.ts';
 
 /** Where `npm run dev` finds a running sandlot-server. */
 const server = process.env['SANDLOT_SERVER'] ?? 'http://127.0.0.1:8080';
@@ -26,7 +27,7 @@ const preloadTerminal: Plugin = {
 };
 
 export default defineConfig({
-  plugins: [svelte(), preloadTerminal],
+  plugins: [svelte(), preloadTerminal, licences],
   build: {
     target: 'es2022',
     assetsInlineLimit: 0,

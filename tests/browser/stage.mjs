@@ -4,11 +4,14 @@ import { mkdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
-/** Starts everything; `close` ends everything. */
-export async function open() {
+/** Draws by WebGL, which without a graphics card is SwiftShader's. */
+export const WEBGL = ['--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist'];
+
+/** Starts everything, the server with `settings` and the browser with `flags`; `close` ends everything. */
+export async function open({ settings = [], flags = ['--disable-gpu'] } = {}) {
   const program = process.env.SANDLOT_STAGE;
   if (!program) throw new Error('SANDLOT_STAGE is not set; run: make test-browser');
-  const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(program, settings, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async () => {
@@ -17,7 +20,7 @@ export async function open() {
     return value;
   };
   const { url } = JSON.parse(await line());
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...flags] });
   mkdirSync('shots', { recursive: true });
   return {
     url,

@@ -36,6 +36,7 @@ pub struct Sandbox {
     server: Option<Running>,
     port: u16,
     catalogue: Vec<String>,
+    settings: Vec<String>,
     dir: TempDir,
 }
 
@@ -49,7 +50,8 @@ impl Sandbox {
         std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let spawner = start_spawner(dir.path()).await?;
         let engine = start_engine(dir.path())?;
-        let sandbox = Self { spawner, engine, server: None, port: free_port()?, catalogue: Vec::new(), dir };
+        let (catalogue, settings) = (Vec::new(), Vec::new());
+        let sandbox = Self { spawner, engine, server: None, port: free_port()?, catalogue, settings, dir };
         sandbox.engine_answers().await?;
         Ok(sandbox)
     }
@@ -68,6 +70,11 @@ impl Sandbox {
     /// The images that visitors may choose once the web server is started (again).
     pub fn catalogue(&mut self, names: &[&str]) {
         self.catalogue = names.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    /// More arguments of the web server, as `--sessions=1`, once it is started (again).
+    pub fn settings(&mut self, arguments: &[&str]) {
+        self.settings = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     }
 
     /// Where the web server listens.
@@ -247,7 +254,7 @@ impl Sandbox {
         command.arg("--config").arg(config).arg("--state").arg(dir.join("server"));
         command.arg("--listen").arg(self.address().to_string());
         command.arg("--engine").arg(format!("unix://{}", dir.join("server.sock").display()));
-        command.env("SANDLOT_ADMIN_TOKEN", TOKEN);
+        command.args(&self.settings).env("SANDLOT_ADMIN_TOKEN", TOKEN);
         Running::start(&mut command, &dir.join("server.log"))
     }
 }

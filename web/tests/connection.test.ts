@@ -179,33 +179,125 @@ describe('a connection', () => {
     expect(socket(1).texts.map((text) => JSON.parse(text).cols)).toEqual([121]);
   });
 
-  it('sends typing in bounded frames, and none without a connection or to a stuck network', () => {
+  it('sends typing in bounded frames, and refuses more than can be under way', () => {
     const { link, socket } = connected();
-    expect(link.send(new Uint8Array(1))).toBe(false);
     socket(0).greet();
     expect(link.send(new Uint8Array(40_000))).toBe(true);
     expect(socket(0).sent.map((frame) => frame.length)).toEqual([16_384, 16_384, 7232]);
-    socket(0).unsent = 2_000_000;
-    expect(link.send(new Uint8Array(1))).toBe(false);
+    expect(link.send(new Uint8Array(1024 * 1024))).toBe(false);
+    socket(0).say({ type: 'taken', bytes: 40_000 });
+    expect(link.send(new Uint8Array(1024 * 1024))).toBe(true);
   });
 
-  it('answers no question out of a replay', () => {
+  it('answers no question out of a replay, but sends what is typed meanwhile', () => {
     const { link, paper, socket } = connected();
     socket(0).greet({ replay: true, replay_bytes: 4 });
     socket(0).bytes('\x1b[6n');
-    link.send(new TextEncoder().encode('\x1b[1;1R'));
+    link.report(encode('\x1b[1;1R'));
     expect(socket(0).sent).toEqual([]);
+    link.send(encode('x'));
     paper.drawAll();
-    link.send(new TextEncoder().encode('x'));
-    expect(socket(0).sent.length).toBe(1);
+    link.report(encode('\x1b[1;1R'));
+    expect(sent(socket(0))).toBe('x\x1b[1;1R');
   });
 
   it('passes notices and the lease on', () => {
     const { heard, socket } = connected();
     socket(0).greet();
     socket(0).say({ type: 'notice', level: 'info', text: 'soon over' });
-    socket(0).say({ type: 'lease', expires_at: '2030-01-01T00:00:00Z' });
+    socket(0).say({ type: 'lease', expires_at: '2030-01-01T00:00:00Z', remaining_seconds: 60, extensions_left: 1 });
     expect(heard).toHaveLength(2);
+  });
+});
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const sent = (socket: { sent: Uint8Array[] }) => socket.sent.map((bytes) => new TextDecoder().decode(bytes)).join('');
+
+describe('what is typed', () => {
+  it('while there is no connection is kept, told, and sent once it is back', async () => {
+    const { clock, link, socket } = connected();
+    socket(0).greet();
+    socket(0).events.closed(1006, '');
+    expect([link.send(encode('ls')), link.send(encode('\r'))]).toEqual([true, true]);
+    link.report(encode('\x1b[I'));
+    expect(link.kept.value).toBe(3);
+    await clock.pass(500);
+    socket(1).greet({ taken: 0 });
+    expect(sent(socket(1))).toBe('ls\r');
+    expect(link.kept.value).toBe(0);
+  });
+
+  it('and did not reach the server is sent again, what did is not', async () => {
+    const { clock, link, socket } = connected();
+    socket(0).greet();
+    link.send(encode('abc'));
+    socket(0).say({ type: 'taken', bytes: 3 });
+    link.send(encode('defg'));
+    socket(0).events.closed(1006, '');
+    link.send(encode('h'));
+    await clock.pass(500);
+    expect(socket(1).path).toBe(socket(0).path);
+    socket(1).greet({ taken: 5 });
+    expect(sent(socket(1))).toBe('fgh');
+    socket(1).say({ type: 'taken', bytes: 8 });
+    socket(1).events.closed(1006, '');
+    await clock.pass(500);
+    socket(2).greet({ taken: 8 });
+    expect(sent(socket(2))).toBe('');
+  });
+
+  it('just before the server was started again is not sent twice, and its loss is told', async () => {
+    const { clock, heard, link, socket } = connected();
+    socket(0).greet();
+    link.send(encode('rm x\r'));
+    socket(0).events.closed(1006, '');
+    link.send(encode('y'));
+    await clock.pass(500);
+    socket(1).greet();
+    expect(sent(socket(1))).toBe('y');
+    expect(heard).toEqual([expect.objectContaining({ type: 'notice', text: expect.stringContaining('last moment') })]);
+    socket(1).say({ type: 'taken', bytes: 1 });
+    link.send(encode('z'));
+    socket(1).events.closed(1006, '');
+    await clock.pass(500);
+    socket(2).greet({ taken: 2 });
+    expect(sent(socket(2))).toBe('');
+  });
+
+  it('is refused beyond what is kept, and once the shell has ended', () => {
+    const { heard, link, socket } = connected();
+    expect(link.send(new Uint8Array(16 * 1024))).toBe(true);
+    expect(link.send(new Uint8Array(1))).toBe(false);
+    socket(0).greet();
+    socket(0).events.closed(1006, '');
+    expect(link.send(new Uint8Array(1))).toBe(false);
+    socket(0).say({ type: 'exit', code: 0 });
+    expect(heard).toEqual([]);
+  });
+
+  it('for a shell that had ended meanwhile is told to be lost', async () => {
+    const { clock, heard, link, socket } = connected();
+    socket(0).greet();
+    socket(0).events.closed(1006, '');
+    link.send(encode('ls\r'));
+    await clock.pass(500);
+    socket(1).greet({ taken: 0 });
+    socket(1).say({ type: 'exit', code: 0 });
+    expect(heard).toHaveLength(1);
+    expect(link.kept.value).toBe(0);
+    expect(link.send(encode('x'))).toBe(false);
+  });
+
+  it('and draws no answer shows that the network is dead', async () => {
+    const { clock, link, socket } = connected();
+    socket(0).greet();
+    link.send(encode('x'));
+    socket(0).bytes('x');
+    await clock.pass(8000);
+    expect(link.state.value.name).toBe('live');
+    await clock.pass(8000);
+    expect(socket(0).closed).toBe(true);
+    expect(link.state.value.name).not.toBe('live');
   });
 });
 

@@ -8,7 +8,8 @@ describe('text frames from the server', () => {
     { type: 'exit', code: -1 },
     { type: 'notice', level: 'warning', text: 'the disk is full' },
     { type: 'size', cols: 132, rows: 50 },
-    { type: 'lease', expires_at: '2030-01-01T00:00:00Z' },
+    { type: 'taken', bytes: 7 },
+    { type: 'lease', expires_at: '2030-01-01T00:00:00Z', remaining_seconds: 60, extensions_left: 1 },
   ])('are understood: $type', (message) => {
     expect(parseServerMessage(JSON.stringify(message))).toEqual(message);
   });

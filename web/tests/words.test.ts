@@ -1,6 +1,6 @@
 //! Promise: what the page says about time, use, errors and names is right and readable.
 import { describe, expect, it } from 'vitest';
-import { leaseClock, leaseWords, timeLeft, urgency } from '../src/model/lease';
+import { idleWords, leaseAt, leaseClock, leaseWords, nearestEnd, timeLeft, urgency } from '../src/model/lease';
 import { bytes, cpuReading, memoryReading } from '../src/model/meters';
 import { endWords, problem, sentence } from '../src/model/problem';
 import { parseSettings } from '../src/model/settings';
@@ -35,8 +35,24 @@ describe('the time left', () => {
   });
 });
 
+describe('the lease', () => {
+  it("is what the server says is left, on the page's own clock", () => {
+    const lease = leaseAt(5000, { remaining_seconds: 60, idle_remaining_seconds: 30 }, 2);
+    expect(lease).toEqual({ at: 5000, endsAt: 65_000, idleEndsAt: 35_000, extensions: 2 });
+    expect(nearestEnd(lease)).toBe('idle');
+    expect(nearestEnd(leaseAt(0, { remaining_seconds: 10, idle_remaining_seconds: 30 }, 0))).toBe('total');
+    expect(nearestEnd(leaseAt(0, { remaining_seconds: 10 }, 0))).toBe('total');
+  });
+
+  it('says what to do about idleness', () => {
+    expect(idleWords(5 * MINUTE)).toBe('ends in 5 minutes unless you type');
+    expect(idleWords(0)).toBe('the session ends, for nobody typed');
+  });
+});
+
 describe('the meters', () => {
   const stats = {
+    remaining_seconds: 3600,
     cpu_usage_ns: 0,
     cpus: 2,
     memory_bytes: 64 * 1024 ** 2,

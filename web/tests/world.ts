@@ -1,6 +1,15 @@
 //! A world for the model's tests: time that passes when told, sockets that a test plays the server of, HTTP from a table.
 //! They are ordinary implementations of the model's ports.
-import type { Answer, Clock, Http, OpenSocket, SocketEvents, World } from '../src/model/ports';
+import type {
+  Answer,
+  Clock,
+  Http,
+  OpenSocket,
+  OpenStream,
+  SocketEvents,
+  StreamEvents,
+  World,
+} from '../src/model/ports';
 
 /** Time that stands still until `pass`. */
 export class HandClock implements Clock {
@@ -69,6 +78,13 @@ export class ServedSocket {
   }
 }
 
+/** A stream of events of which the test plays the server. */
+export interface ServedStream {
+  readonly path: string;
+  readonly events: StreamEvents;
+  closed: boolean;
+}
+
 /** A world under the test's control. */
 export function handWorld(answers: Record<string, () => Answer> = {}) {
   const clock = new HandClock();
@@ -86,14 +102,20 @@ export function handWorld(answers: Record<string, () => Answer> = {}) {
       close: () => void (socket.closed = true),
     };
   };
+  const streams: ServedStream[] = [];
+  const openStream: OpenStream = (path, _name, events) => {
+    const stream = { path, events, closed: false };
+    streams.push(stream);
+    return () => void (stream.closed = true);
+  };
   const http: Http = async (method, path) => {
     requests.push(`${method} ${path}`);
     const answer = answers[`${method} ${path}`];
     if (answer === undefined) throw new Error('no server');
     return answer();
   };
-  const world: World = { clock, chance: () => 0, http, openSocket };
-  return { world, clock, sockets, requests, answers };
+  const world: World = { clock, chance: () => 0, http, openSocket, openStream };
+  return { world, clock, sockets, streams, requests, answers };
 }
 
 /** An answer with a JSON body. */

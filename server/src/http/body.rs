@@ -112,10 +112,16 @@ pub struct SessionInfo {
     pub created_at: String,
     /// When its lifetime is over; `POST …/extend` moves it.
     pub expires_at: String,
+    /// Seconds until then: right whatever the reader's clock says.
+    pub remaining_seconds: u64,
     /// When it ends if nobody types, or comes back, until then; only while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub idle_expires_at: Option<String>,
+    /// Seconds until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub idle_remaining_seconds: Option<u64>,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -153,6 +159,12 @@ pub struct SessionStats {
     pub pids: u64,
     /// How many there may be.
     pub pids_limit: u64,
+    /// Seconds of its lifetime that are left.
+    pub remaining_seconds: u64,
+    /// Seconds until it is ended if nobody types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub idle_remaining_seconds: Option<u64>,
 }
 
 /// Who asks.

@@ -4,6 +4,7 @@
 
 pub mod auth;
 pub mod body;
+mod events;
 mod health;
 mod limits;
 mod openapi;
@@ -59,6 +60,7 @@ impl App {
         let api = Router::new()
             .route("/sessions", post(sessions::create).get(sessions::list))
             .route("/sessions/{id}", get(sessions::get).delete(sessions::end))
+            .route("/sessions/{id}/events", get(events::follow))
             .route("/sessions/{id}/pause", post(sessions::pause))
             .route("/sessions/{id}/unpause", post(sessions::unpause))
             .route("/sessions/{id}/extend", post(sessions::extend))

@@ -1,6 +1,6 @@
 //! The description of the HTTP API, made from the routes' own annotations.
 
-use super::{body, sessions, socket};
+use super::{body, events, sessions, socket};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -12,6 +12,7 @@ use utoipa::OpenApi;
         sessions::list,
         sessions::get,
         sessions::end,
+        events::follow,
         sessions::pause,
         sessions::unpause,
         sessions::extend,

@@ -7,10 +7,11 @@ use super::body::{
 };
 use super::problem::{Answer, Failure};
 use crate::session::engine::Profile;
+use crate::session::lease::Lease;
 use crate::session::policy::Caller;
 use crate::session::state::{Reason, State};
 use crate::session::table::Slot;
-use crate::session::{Request, View, rfc3339};
+use crate::session::{Request, View, now, rfc3339};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State as Shared};
@@ -133,6 +134,7 @@ pub(super) async fn stats(
     Path(id): Path<String>,
 ) -> Answer<Json<SessionStats>> {
     let usage = app.sessions.usage(&caller, &id).await?;
+    let lease = Lease::of(&app.sessions.view(&caller, &id)?.session, app.sessions.policy(), now());
     let limits = app.sessions.policy().limits;
     #[expect(clippy::cast_precision_loss, reason = "billionths of a processor fit 53 bits")]
     let cpus = limits.nano_cpus as f64 / 1e9;
@@ -143,6 +145,8 @@ pub(super) async fn stats(
         memory_limit_bytes: limits.memory,
         pids: usage.pids,
         pids_limit: limits.pids,
+        remaining_seconds: lease.remaining,
+        idle_remaining_seconds: lease.idle_remaining,
     }))
 }
 
@@ -215,9 +219,11 @@ fn terminal(slot: &Slot) -> TerminalInfo {
     TerminalInfo { id: slot.id.clone(), exit_code: slot.exit_code() }
 }
 
-fn info(app: &App, view: View) -> SessionInfo {
+/// A session as the API tells it.
+pub(super) fn info(app: &App, view: View) -> SessionInfo {
     let (session, policy) = (view.session, app.sessions.policy());
-    let idle = i64::try_from(policy.idle.as_secs()).unwrap_or(i64::MAX);
+    let now = now();
+    let lease = Lease::of(&session, policy, now);
     let end = match &session.state {
         State::Ended(end) => Some(end.clone()),
         _ => None,
@@ -235,9 +241,13 @@ fn info(app: &App, view: View) -> SessionInfo {
         terminals: session.terminals.iter().map(terminal).collect(),
         created_at: rfc3339(session.created_at),
         expires_at: rfc3339(session.expires_at),
-        idle_expires_at: session.state.is_up().then(|| rfc3339(session.activity.last().saturating_add(idle))),
+        remaining_seconds: lease.remaining,
+        idle_expires_at: lease
+            .idle_remaining
+            .map(|left| rfc3339(now.saturating_add(i64::try_from(left).unwrap_or(i64::MAX)))),
+        idle_remaining_seconds: lease.idle_remaining,
         ended_at: end.map(|end| rfc3339(end.at)),
-        extensions_left: policy.extensions.saturating_sub(session.extensions),
+        extensions_left: lease.extensions_left,
         image: session.image,
         id: session.id,
     }

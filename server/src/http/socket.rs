@@ -4,15 +4,15 @@
 
 use super::App;
 use super::origin;
-use super::problem::Answer;
+use super::problem::{Answer, Failure};
 use crate::config::Patience;
 use crate::session::policy::Caller;
-use crate::terminal::Viewer;
 use crate::terminal::outbox::{Item, Parting};
 use crate::terminal::protocol::{ClientMessage, TerminalMode};
+use crate::terminal::{Page, Viewer};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -43,16 +43,26 @@ const FLOODING: Ending = (1008, "more input than the program reads");
 const TOO_BIG: Ending = (1009, "a frame may have 1 MiB at most");
 const RESTARTING: Ending = (1012, "the server is being started again");
 
-/// `?mode=view`.
+/// `?mode=view&page=…`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Attach {
     #[serde(default)]
     mode: TerminalMode,
+    page: Option<String>,
+}
+
+impl Attach {
+    fn page(&self) -> Result<Option<Page>, Failure> {
+        let detail = "page must be 1 to 64 letters and digits";
+        let refused = || Failure::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+        self.page.as_deref().map(|name| Page::named(name).ok_or_else(refused)).transpose()
+    }
 }
 
 /// Attaches to a terminal.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/terminals/{terminal}",
-    params(("id" = String, Path), ("terminal" = String, Path), ("mode" = Option<String>, Query)),
+    params(("id" = String, Path), ("terminal" = String, Path), ("mode" = Option<String>, Query),
+    ("page" = Option<String>, Query, description = "a name that the page gives itself: hello then tells what was taken of its typing")),
     responses((status = 101, description = "a WebSocket"), (status = 403, body = super::body::Problem),
     (status = 404, body = super::body::Problem)))]
 pub(super) async fn attach(
@@ -64,7 +74,8 @@ pub(super) async fn attach(
     upgrade: WebSocketUpgrade,
 ) -> Answer<Response> {
     origin::check_socket(&app.web, &headers)?;
-    let viewer = app.sessions.attach(&caller, &id, &terminal, attach.mode).await?;
+    let page = attach.page()?;
+    let viewer = app.sessions.attach(&caller, &id, &terminal, (attach.mode, page)).await?;
     let (patience, stop) = (app.web.patience, app.stop.clone());
     let upgrade = upgrade.max_message_size(FRAME).max_frame_size(FRAME);
     Ok(upgrade.on_upgrade(move |socket| serve(socket, viewer, patience, stop)))

@@ -106,9 +106,11 @@ impl Sessions {
 
     /// Starts those who wait and now have a place.
     pub(super) fn promote(&self) {
-        for id in self.table(|table| table.promote(self.inner.policy.total)) {
-            self.spawn_start(id);
+        let promoted = self.table(|table| table.promote(self.inner.policy.total));
+        if !promoted.is_empty() {
+            self.changed();
         }
+        promoted.into_iter().for_each(|id| self.spawn_start(id));
     }
 }
 

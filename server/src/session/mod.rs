@@ -6,6 +6,7 @@ pub mod docker;
 pub mod engine;
 mod error;
 mod handover;
+pub mod lease;
 mod life;
 pub mod policy;
 mod reaper;
@@ -17,5 +18,5 @@ mod terminals;
 mod writer;
 
 pub use error::Error;
-pub(crate) use service::rfc3339;
 pub use service::{Counts, Request, Sessions, View};
+pub(crate) use service::{now, rfc3339};

@@ -1,6 +1,8 @@
 //! Ends what has lived long enough: sessions whose lifetime is over, that nobody uses, or that left the queue.
 
-use super::service::{Sessions, now, seconds};
+use super::lease::{idle_end, warning};
+use super::policy::Policy;
+use super::service::{Sessions, now};
 use super::state::{Reason, State};
 use super::table::Session;
 use crate::terminal::protocol::{NoticeLevel, ServerMessage};
@@ -8,9 +10,6 @@ use std::time::Duration;
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(1);
-
-/// Seconds before its end at which a session's viewers are told.
-const WARNINGS: [i64; 2] = [300, 60];
 
 /// Seconds without a question after which a queued session has left.
 const LEFT: i64 = 120;
@@ -37,11 +36,10 @@ impl Sessions {
     }
 
     async fn reap(&self, before: i64, now: i64) {
-        let idle = seconds(self.policy().idle);
         let all: Vec<Session> =
             self.table(|table| table.all().filter(|session| !session.state.is_ended()).cloned().collect());
         for session in all {
-            match due(&session, idle, now) {
+            match due(&session, self.policy(), now) {
                 Some((reason, message)) => self.end(&session.id, reason, message).await,
                 None => self.warn(&session, before, now).await,
             }
@@ -54,18 +52,16 @@ impl Sessions {
         }
     }
 
-    /// Tells viewers that the end is near, once for each of [`WARNINGS`].
+    /// Tells viewers that the end is near.
     async fn warn(&self, session: &Session, before: i64, now: i64) {
-        let crossed = |left: &i64| session.expires_at - before > *left && session.expires_at - now <= *left;
-        if let Some(left) = WARNINGS.iter().find(|left| crossed(left)) {
-            let text = format!("this session ends in {} min: extend it if you need more", left / 60);
+        if let Some(text) = warning(session, self.policy(), before, now).filter(|_| session.state.is_up()) {
             self.announce(session, &ServerMessage::Notice { level: NoticeLevel::Warning, text }).await;
         }
     }
 }
 
 /// Why a session is to end now.
-fn due(session: &Session, idle: i64, now: i64) -> Option<(Reason, &'static str)> {
+fn due(session: &Session, policy: &Policy, now: i64) -> Option<(Reason, &'static str)> {
     match session.state {
         State::Queued if now - session.seen_at > LEFT => {
             Some((Reason::Abandoned, "nobody waited for this session any more"))
@@ -73,7 +69,7 @@ fn due(session: &Session, idle: i64, now: i64) -> Option<(Reason, &'static str)>
         State::Running | State::Paused if now >= session.expires_at => {
             Some((Reason::Expired, "the session's time is over"))
         }
-        State::Running | State::Paused if now - session.activity.last() >= idle => {
+        State::Running | State::Paused if now >= idle_end(session, policy) => {
             Some((Reason::Idle, "nobody typed for a while, so the session was ended"))
         }
         _ => None,

@@ -4,6 +4,7 @@
 
 use super::engine::{Engine, Profile, Usage};
 use super::error::Error;
+use super::lease::Lease;
 use super::policy::{Caller, Image, Policy};
 use super::state::{Reason, State};
 use super::table::{Session, Table};
@@ -73,7 +74,7 @@ pub(super) struct Inner {
 }
 
 /// Now, in seconds since 1970.
-pub(super) fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
@@ -111,6 +112,12 @@ impl Sessions {
 
     pub(super) fn table<T>(&self, act: impl FnOnce(&mut Table) -> T) -> T {
         act(&mut self.inner.table.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells of every change of a session's state or place in the queue.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.inner.changes.subscribe()
     }
 
     pub(super) fn changed(&self) {
@@ -295,8 +302,8 @@ impl Sessions {
         })?;
         self.inner.writer.save(id).await?;
         let view = self.view(caller, id)?;
-        let expires_at = rfc3339(view.session.expires_at);
-        self.announce(&view.session, &ServerMessage::Lease { expires_at }).await;
+        let lease = Lease::of(&view.session, self.policy(), now());
+        self.announce(&view.session, &lease.message(&view.session)).await;
         Ok(view)
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::session::engine::Limits;
 use std::time::Duration;
 
-fn policy() -> Policy {
+pub(in crate::session) fn policy() -> Policy {
     Policy {
         limits: Limits { memory: 1, nano_cpus: 1, pids: 1, disk: 1 },
         idle: Duration::from_secs(1),
@@ -19,7 +19,7 @@ fn policy() -> Policy {
     }
 }
 
-fn session(id: &str, owner: &str) -> Session {
+pub(in crate::session) fn session(id: &str, owner: &str) -> Session {
     let row = SessionRow {
         id: id.to_owned(),
         node: String::new(),

@@ -6,7 +6,7 @@ use super::policy::Caller;
 use super::service::Sessions;
 use super::table::Slot;
 use crate::terminal::protocol::TerminalMode;
-use crate::terminal::{Phase, Terminal, Viewer};
+use crate::terminal::{Page, Phase, Terminal, Viewer};
 use sandlot_wire::{OpenTerminal, Size};
 use std::time::Duration;
 
@@ -115,14 +115,14 @@ impl Sessions {
         caller: &Caller,
         id: &str,
         terminal: &str,
-        mode: TerminalMode,
+        (mode, page): (TerminalMode, Option<Page>),
     ) -> Result<Viewer, Error> {
         self.view(caller, id)?;
         self.recovered().await;
         let (session, _) = self.up(caller, id)?;
         let slot = session.terminals.iter().find(|slot| slot.id == terminal);
         let slot = slot.and_then(|slot| slot.terminal.clone()).ok_or(Error::NoTerminal)?;
-        Ok(slot.attach(mode).await?)
+        Ok(slot.attach(mode, page).await?)
     }
 
     /// Closes a terminal: its programs get their hang-up.

@@ -8,6 +8,7 @@ pub mod outbox;
 pub mod protocol;
 mod screen;
 mod skim;
+mod taken;
 mod task;
 mod viewers;
 
@@ -20,6 +21,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+pub use taken::Page;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Commands that wait for a terminal's task; it takes them at once, so this only smooths bursts.
@@ -94,7 +96,7 @@ struct ViewerId(u64);
 /// What others ask of a terminal's task.
 #[derive(Debug)]
 enum Command {
-    Attach(TerminalMode, oneshot::Sender<Viewer>),
+    Attach(TerminalMode, Option<Page>, oneshot::Sender<Viewer>),
     Detach(ViewerId),
     Input(ViewerId, Bytes),
     Ack(ViewerId, u64),
@@ -147,13 +149,14 @@ impl Terminal {
         known.map(drop).map_err(|_| Error::Closed)
     }
 
-    /// A new viewer.
+    /// A new viewer. A page that names itself takes the place of the viewer that it was before, and is told how much of
+    /// what it typed was taken.
     ///
     /// # Errors
     /// [`Error::Closed`].
-    pub async fn attach(&self, mode: TerminalMode) -> Result<Viewer, Error> {
+    pub async fn attach(&self, mode: TerminalMode, page: Option<Page>) -> Result<Viewer, Error> {
         let (reply, viewer) = oneshot::channel();
-        self.send(Command::Attach(mode, reply)).await?;
+        self.send(Command::Attach(mode, page, reply)).await?;
         viewer.await.map_err(|_| Error::Closed)
     }
 

@@ -47,6 +47,16 @@ pub enum ServerMessage {
         replay_bytes: u64,
         /// How many bytes the terminal had printed when the replay was made: live bytes begin at this position.
         seq: u64,
+        /// For a page that named itself (`?page=…`) and was here before: how many bytes it has typed in all that were
+        /// taken. Absent: this server has not seen it, which after a reconnect means that it was started again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        taken: Option<u64>,
+    },
+    /// So many bytes of what this page has typed, in all, were taken. Comes soon after the typing, not at once.
+    Taken {
+        /// Bytes since the page first attached.
+        bytes: u64,
     },
     /// The terminal's process has ended; the last message before the connection is closed with code 1000.
     Exit {
@@ -71,6 +81,10 @@ pub enum ServerMessage {
     Lease {
         /// When the session ends if nothing else happens, RFC 3339.
         expires_at: String,
+        /// Seconds until then, for a clock that may go wrong.
+        remaining_seconds: u64,
+        /// How often it may still be moved.
+        extensions_left: u32,
     },
 }
 

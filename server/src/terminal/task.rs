@@ -7,8 +7,9 @@
 use super::outbox::Parting;
 use super::protocol::{NoticeLevel, ServerMessage, TerminalMode};
 use super::screen::Screen;
+use super::taken::Taken;
 use super::viewers::{Due, Viewers};
-use super::{Activity, Command, Error, Phase, Presence, Viewer, ViewerId};
+use super::{Activity, Command, Error, Page, Phase, Presence, Viewer, ViewerId};
 use bytes::{Buf, BytesMut};
 use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 use sandlot_wire::Size;
@@ -53,6 +54,7 @@ pub(super) struct Task {
     commands: mpsc::WeakSender<Command>,
     phase: watch::Sender<Phase>,
     viewers: Viewers,
+    taken: Taken,
     size: Size,
     pending: BytesMut,
     /// Bytes in the ring that the viewers were not sent yet.
@@ -92,7 +94,7 @@ impl Task {
         }
         #[expect(deprecated, reason = "its successor is unsafe for types that may lie; an OwnedFd is true")]
         let master = AsyncFd::with_interest(master, Interest::READABLE | Interest::WRITABLE)?;
-        let (viewers, pending) = (Viewers::default(), BytesMut::new());
+        let (viewers, taken, pending) = (Viewers::default(), Taken::default(), BytesMut::new());
         Ok(Self {
             id,
             master,
@@ -102,6 +104,7 @@ impl Task {
             commands,
             phase,
             viewers,
+            taken,
             size,
             pending,
             unsent: 0,
@@ -141,6 +144,7 @@ impl Task {
                 },
                 () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
                     self.flush();
+                    self.viewers.confirm(Instant::now());
                     self.viewers.drop_stalled();
                     if self.screen.as_ref().is_some_and(|emulated| emulated.used.elapsed() >= QUIET) {
                         self.screen = None;
@@ -160,8 +164,8 @@ impl Task {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Attach(mode, reply) => {
-                if let Some(viewer) = self.attach(mode) {
+            Command::Attach(mode, page, reply) => {
+                if let Some(viewer) = self.attach(mode, page) {
                     let _ = reply.send(viewer);
                 }
             }
@@ -180,8 +184,12 @@ impl Task {
         }
     }
 
-    fn attach(&mut self, mode: TerminalMode) -> Option<Viewer> {
+    fn attach(&mut self, mode: TerminalMode, page: Option<Page>) -> Option<Viewer> {
         let commands = self.commands.upgrade()?;
+        if let Some(page) = &page {
+            self.viewers.replace(page);
+        }
+        let taken = page.as_ref().and_then(|page| self.taken.of(page));
         let replay = self.replay();
         let hello = ServerMessage::Hello {
             id: self.id.clone(),
@@ -191,8 +199,9 @@ impl Task {
             replay: !replay.is_empty(),
             replay_bytes: replay.len() as u64,
             seq: self.ring.seq().unwrap_or(0),
+            taken,
         };
-        let (id, outbox) = self.viewers.add(mode, hello, &replay);
+        let (id, outbox) = self.viewers.add(mode, page, hello, &replay);
         if let Phase::Exited(code) = *self.phase.borrow() {
             outbox.push_message(ServerMessage::Exit { code });
             outbox.end(Parting::Exited);
@@ -219,11 +228,16 @@ impl Task {
         let Some(viewer) = self.viewers.get_mut(id) else { return };
         if viewer.mode == TerminalMode::View {
             viewer.refuse();
+        } else if *self.phase.borrow() != Phase::Open {
+            // Nobody is there to take it: it is not counted as taken.
         } else if self.pending.len() + bytes.len() > PENDING {
             viewer.outbox.end(Parting::Flooding);
             self.viewers.remove(id);
         } else {
             self.activity.touch();
+            if let Some(taken) = viewer.page.as_ref().and_then(|page| self.taken.add(page, bytes.len())) {
+                viewer.took(taken);
+            }
             self.pending.extend_from_slice(bytes);
             if self.write().is_err() {
                 self.pending.clear();
@@ -351,6 +365,7 @@ impl Task {
         self.flush();
         let _ = self.phase.send(Phase::Exited(code));
         self.pending.clear();
+        self.viewers.confirm(Instant::now() + QUIET);
         self.viewers.announce(&ServerMessage::Exit { code }, None);
         self.viewers.end(Parting::Exited);
     }

@@ -85,12 +85,12 @@ async fn viewers_that_join_during_a_flood_lose_and_double_nothing() {
     let bench = Bench::new();
     let terminal = bench.open();
     let stream = Arc::new(numbered(40_000));
-    let first = terminal.attach(TerminalMode::Control).await.unwrap();
+    let first = terminal.attach(TerminalMode::Control, None).await.unwrap();
     let printing = bench.print(stream.to_vec());
     let mut followers = vec![tokio::spawn(follow(first, stream.clone()))];
     for pause in [1, 3, 5, 8, 13, 21] {
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        let viewer = terminal.attach(TerminalMode::View).await.unwrap();
+        let viewer = terminal.attach(TerminalMode::View, None).await.unwrap();
         followers.push(tokio::spawn(follow(viewer, stream.clone())));
     }
     for follower in followers {
@@ -110,7 +110,7 @@ async fn a_reader_that_takes_over_goes_on_where_the_last_one_stopped() {
         terminal.close().await;
     }
     let terminal = bench.open();
-    let viewer = terminal.attach(TerminalMode::Control).await.unwrap();
+    let viewer = terminal.attach(TerminalMode::Control, None).await.unwrap();
     follow(viewer, stream).await;
     printing.join().unwrap();
 }
@@ -119,7 +119,7 @@ async fn a_reader_that_takes_over_goes_on_where_the_last_one_stopped() {
 async fn a_lone_viewer_that_does_not_acknowledge_holds_the_program_back() {
     let bench = Bench::new();
     let terminal = bench.open();
-    let viewer = terminal.attach(TerminalMode::Control).await.unwrap();
+    let viewer = terminal.attach(TerminalMode::Control, None).await.unwrap();
     hello(&viewer).await;
     let stream = numbered(100_000);
     let total = stream.len() as u64;
@@ -140,8 +140,8 @@ async fn a_lone_viewer_that_does_not_acknowledge_holds_the_program_back() {
 async fn a_slow_viewer_among_several_gets_a_fresh_screen_instead() {
     let bench = Bench::new();
     let terminal = bench.open();
-    let slow = terminal.attach(TerminalMode::View).await.unwrap();
-    let quick = terminal.attach(TerminalMode::Control).await.unwrap();
+    let slow = terminal.attach(TerminalMode::View, None).await.unwrap();
+    let quick = terminal.attach(TerminalMode::Control, None).await.unwrap();
     let stream = Arc::new(numbered(100_000));
     let printing = bench.print(stream.to_vec());
     follow(quick, stream).await;
@@ -163,7 +163,7 @@ async fn a_slow_viewer_among_several_gets_a_fresh_screen_instead() {
 async fn sizes_out_of_range_are_refused_and_others_reach_the_pty() {
     let bench = Bench::new();
     let terminal = bench.open();
-    let viewer = terminal.attach(TerminalMode::Control).await.unwrap();
+    let viewer = terminal.attach(TerminalMode::Control, None).await.unwrap();
     hello(&viewer).await;
     for size in [Size { cols: 0, rows: 0 }, Size { cols: 65535, rows: 65535 }, Size { cols: 80, rows: 0 }] {
         viewer.resize(size).await.unwrap();
@@ -171,7 +171,7 @@ async fn sizes_out_of_range_are_refused_and_others_reach_the_pty() {
             matches!(next(&viewer).await, Item::Message(ServerMessage::Notice { text, .. }) if text.contains("1000"))
         );
     }
-    let other = terminal.attach(TerminalMode::View).await.unwrap();
+    let other = terminal.attach(TerminalMode::View, None).await.unwrap();
     hello(&other).await;
     viewer.resize(Size { cols: 132, rows: 50 }).await.unwrap();
     assert_eq!(next(&other).await, Item::Message(ServerMessage::Size { cols: 132, rows: 50 }));
@@ -184,8 +184,8 @@ async fn who_looks_on_cannot_type() {
     let bench = Bench::new();
     let terminal = bench.open();
     let (viewer, typist) = (
-        terminal.attach(TerminalMode::View).await.unwrap(),
-        terminal.attach(TerminalMode::Control).await.unwrap(),
+        terminal.attach(TerminalMode::View, None).await.unwrap(),
+        terminal.attach(TerminalMode::Control, None).await.unwrap(),
     );
     hello(&viewer).await;
     viewer.input("forbidden".into()).await.unwrap();
@@ -205,7 +205,7 @@ async fn who_looks_on_cannot_type() {
 async fn the_end_is_told_to_those_who_are_there_and_to_those_who_come_later() {
     let bench = Bench::new();
     let terminal = bench.open();
-    let viewer = terminal.attach(TerminalMode::Control).await.unwrap();
+    let viewer = terminal.attach(TerminalMode::Control, None).await.unwrap();
     hello(&viewer).await;
     bench.print(b"bye".to_vec()).join().unwrap();
     assert_eq!(bytes(&viewer, 3).await, b"bye");
@@ -215,7 +215,7 @@ async fn the_end_is_told_to_those_who_are_there_and_to_those_who_come_later() {
     terminal.exited(7).await.unwrap();
     assert_eq!(next(&viewer).await, Item::Message(ServerMessage::Exit { code: 7 }));
     assert_eq!(next(&viewer).await, Item::End(Parting::Exited));
-    let late = terminal.attach(TerminalMode::View).await.unwrap();
+    let late = terminal.attach(TerminalMode::View, None).await.unwrap();
     hello(&late).await;
     assert_eq!(bytes(&late, 3).await, b"bye");
     assert_eq!(next(&late).await, Item::Message(ServerMessage::Exit { code: 7 }));
@@ -225,7 +225,7 @@ async fn the_end_is_told_to_those_who_are_there_and_to_those_who_come_later() {
 async fn input_that_no_program_reads_is_bounded() {
     let bench = Bench::new();
     let terminal = bench.open();
-    let viewer = terminal.attach(TerminalMode::Control).await.unwrap();
+    let viewer = terminal.attach(TerminalMode::Control, None).await.unwrap();
     hello(&viewer).await;
     for _ in 0..6 {
         let _ = viewer.input(vec![b'x'; 1024 * 1024].into()).await;
@@ -237,8 +237,28 @@ async fn input_that_no_program_reads_is_bounded() {
 async fn presence_is_counted() {
     let bench = Bench::new();
     let terminal = bench.open();
-    let viewer = terminal.attach(TerminalMode::Control).await.unwrap();
+    let viewer = terminal.attach(TerminalMode::Control, None).await.unwrap();
     assert_eq!(bench.activity.viewers(), 1);
     drop(viewer);
     assert_eq!(bench.activity.viewers(), 0);
+}
+
+#[tokio::test]
+async fn a_page_whose_connection_broke_learns_what_of_its_typing_was_taken() {
+    let bench = Bench::new();
+    let terminal = bench.open();
+    let page = || Page::named("page1");
+    let broken = terminal.attach(TerminalMode::Control, page()).await.unwrap();
+    assert!(matches!(next(&broken).await, Item::Message(ServerMessage::Hello { taken: None, .. })));
+    broken.input("abc".into()).await.unwrap();
+    broken.input("de".into()).await.unwrap();
+    assert_eq!(next(&broken).await, Item::Message(ServerMessage::Taken { bytes: 5 }));
+    broken.input("f".into()).await.unwrap();
+    let again = terminal.attach(TerminalMode::Control, page()).await.unwrap();
+    assert!(matches!(next(&again).await, Item::Message(ServerMessage::Hello { taken: Some(6), .. })));
+    // What the broken connection still brings is not taken: the page sends it again by the new one.
+    broken.input("late".into()).await.unwrap();
+    assert_eq!(next(&broken).await, Item::End(Parting::Closed));
+    again.input("g".into()).await.unwrap();
+    assert_eq!(next(&again).await, Item::Message(ServerMessage::Taken { bytes: 7 }));
 }

@@ -8,7 +8,7 @@
 
 use super::outbox::{Outbox, Parting};
 use super::protocol::{NoticeLevel, ServerMessage, TerminalMode};
-use super::{ViewerId, WINDOW};
+use super::{Page, ViewerId, WINDOW};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,9 @@ use tokio::time::Instant;
 
 /// A viewer that is behind is live again once no more than this is unacknowledged.
 const CAUGHT_UP: u64 = WINDOW / 8;
+
+/// How long after its first unconfirmed key a page is told what was taken: one message for a burst of typing.
+const CONFIRM: Duration = Duration::from_millis(100);
 
 /// How long a viewer may leave a full window without any acknowledgement before it is disconnected.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,6 +33,10 @@ enum Pace {
 pub(super) struct Watcher {
     pub(super) mode: TerminalMode,
     pub(super) outbox: Arc<Outbox>,
+    /// The page behind it, if it named itself.
+    pub(super) page: Option<Page>,
+    /// What is to be confirmed of its typing, and when.
+    unconfirmed: Option<(u64, Instant)>,
     pace: Pace,
     unacked: u64,
     /// Since when its window is full.
@@ -55,6 +62,12 @@ impl Watcher {
         self.unacked < WINDOW
     }
 
+    /// So much of its typing was taken, in all; it is told soon.
+    pub(super) fn took(&mut self, bytes: u64) {
+        let due = self.unconfirmed.map_or_else(|| Instant::now() + CONFIRM, |(_, due)| due);
+        self.unconfirmed = Some((bytes, due));
+    }
+
     /// Tells a read-only viewer, once, that what it sends is dropped.
     pub(super) fn refuse(&mut self) {
         if self.told.replace(ViewOnly).is_none() {
@@ -76,6 +89,7 @@ impl Viewers {
     pub(super) fn add(
         &mut self,
         mode: TerminalMode,
+        page: Option<Page>,
         hello: ServerMessage,
         replay: &[u8],
     ) -> (ViewerId, Arc<Outbox>) {
@@ -86,6 +100,8 @@ impl Viewers {
         let mut watcher = Watcher {
             mode,
             outbox: outbox.clone(),
+            page,
+            unconfirmed: None,
             pace: Pace::Live,
             unacked: 0,
             full_since: None,
@@ -154,9 +170,32 @@ impl Viewers {
         }
     }
 
-    /// When the next viewer's patience ends.
+    /// Ends the viewer that a page was before its connection broke: nothing it still sends is taken.
+    pub(super) fn replace(&mut self, page: &Page) {
+        self.all.retain(|_, viewer| {
+            let replaced = viewer.page.as_ref() == Some(page);
+            if replaced {
+                viewer.outbox.clear();
+                viewer.outbox.end(Parting::Closed);
+            }
+            !replaced
+        });
+    }
+
+    /// When the next viewer's patience ends, or a page is to be told what was taken.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.all.values().filter_map(|viewer| viewer.full_since).min().map(|since| since + PATIENCE)
+        let stalled = self.all.values().filter_map(|viewer| viewer.full_since).map(|since| since + PATIENCE);
+        let confirmed = self.all.values().filter_map(|viewer| viewer.unconfirmed).map(|(_, due)| due);
+        stalled.chain(confirmed).min()
+    }
+
+    /// Tells the pages whose time has come by `now` what was taken of their typing.
+    pub(super) fn confirm(&mut self, now: Instant) {
+        for viewer in self.all.values_mut() {
+            if let Some((bytes, _)) = viewer.unconfirmed.take_if(|(_, due)| *due <= now) {
+                viewer.outbox.push_message(ServerMessage::Taken { bytes });
+            }
+        }
     }
 
     /// Disconnects those who acknowledged nothing for [`PATIENCE`].

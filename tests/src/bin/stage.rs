@@ -1,7 +1,8 @@
 //! `sandlot-stage`: the whole system for a test that is written in another language.
 //!
-//! Prints one line of JSON (`url`) when all is up; then takes commands, a line each: `kill server`,
-//! `start engine`, … and answers each with `ok` or what went wrong. Ends, with everything, when its input does.
+//! Its arguments are the web server's (`--sessions=1`). Prints one line of JSON (`url`) when all is up; then takes
+//! commands, a line each: `kill server`, `start engine`, … and answers each with `ok` or what went wrong. Ends, with
+//! everything, when its input does.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +13,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let mut sandbox = Sandbox::whole(&[]).await?;
+    let settings: Vec<String> = std::env::args().skip(1).collect();
+    let mut sandbox = Sandbox::engine().await?;
+    sandbox.settings(&settings.iter().map(String::as_str).collect::<Vec<_>>());
+    sandbox.start(Part::Server).await?;
     println!("{}", json!({"url": format!("http://{}", sandbox.address())}));
 
     let mut lines = BufReader::new(tokio::io::stdin()).lines();

@@ -1,8 +1,8 @@
 //! The browser's own time, chance, HTTP and sockets, in the shapes that the model asks for.
-import type { Answer, Clock, Http, OpenSocket, World } from '../model/ports';
+import type { Answer, Clock, Http, OpenSocket, OpenStream, World } from '../model/ports';
 
 const clock: Clock = {
-  now: () => Date.now(),
+  now: () => performance.now(),
   after(milliseconds, run) {
     const timer = setTimeout(run, milliseconds);
     return () => clearTimeout(timer);
@@ -63,5 +63,16 @@ const openSocket: OpenSocket = (path, events) => {
   };
 };
 
+const openStream: OpenStream = (path, name, events) => {
+  const source = new EventSource(path);
+  source.addEventListener(name, (event: MessageEvent<string>) => events.event(parse(event.data)));
+  // The browser would try again by itself, and never say why it may not: the model does it instead.
+  source.onerror = () => {
+    source.close();
+    events.ended();
+  };
+  return () => source.close();
+};
+
 /** The world as the browser has it. */
-export const browserWorld: World = { clock, chance: Math.random, http, openSocket };
+export const browserWorld: World = { clock, chance: Math.random, http, openSocket, openStream };

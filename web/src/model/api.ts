@@ -73,3 +73,8 @@ export function terminalPath(session: string, terminal: string): string {
 function sessionPath(id: string): string {
   return `/sessions/${encodeURIComponent(id)}`;
 }
+
+/** The path of a session's changes as a stream. */
+export function eventsPath(session: string): string {
+  return `${BASE}${sessionPath(session)}/events`;
+}

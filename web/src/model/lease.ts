@@ -1,8 +1,38 @@
-//! The time a session has left, in words. Knows no clock: the caller says what time it is.
+//! The time a session has left: what the server said was left, carried on by a clock that only goes forward, and its words.
+//! The time of day is nowhere in it, for a visitor's may be wrong. Knows no clock: the caller says what time it is.
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+
+/** What the server says is left. */
+export interface Remaining {
+  remaining_seconds: number;
+  /** Until the session is ended because nobody types. */
+  idle_remaining_seconds?: number | undefined;
+}
+
+/** How long a session lasts; times are those of the page's clock. */
+export interface Lease {
+  /** When the server said so. */
+  at: number;
+  endsAt: number;
+  /** When it ends unless somebody types. */
+  idleEndsAt: number | undefined;
+  /** How often it may still be extended. */
+  extensions: number;
+}
+
+/** What was left at `now`, as times of the same clock. */
+export function leaseAt(now: number, left: Remaining, extensions: number): Lease {
+  const idle = left.idle_remaining_seconds;
+  return {
+    at: now,
+    endsAt: now + left.remaining_seconds * SECOND,
+    idleEndsAt: idle === undefined ? undefined : now + idle * SECOND,
+    extensions,
+  };
+}
 
 /** How near the end is: what the page shows louder. */
 export type Urgency = 'calm' | 'soon' | 'now';
@@ -37,6 +67,18 @@ export function leaseWords(left: number): string {
   const hours = Math.floor(minutes / 60);
   const words = [hours > 0 ? plural(hours, 'hour') : '', minutes % 60 > 0 ? plural(minutes % 60, 'minute') : ''];
   return `${words.filter((word) => word !== '').join(' ')} left`;
+}
+
+/** In full, how long the session waits for somebody to type. */
+export function idleWords(left: number): string {
+  return left <= 0
+    ? 'the session ends, for nobody typed'
+    : `ends in ${leaseWords(left).replace(/ left$/, '')} unless you type`;
+}
+
+/** Which of its two ends a session comes to first. */
+export function nearestEnd(lease: Lease): 'total' | 'idle' {
+  return lease.idleEndsAt !== undefined && lease.idleEndsAt < lease.endsAt ? 'idle' : 'total';
 }
 
 /** `1 minute`, `2 minutes`. */

@@ -17,6 +17,7 @@ import { backoff } from './backoff';
 import { Flow } from './flow';
 import { Observable, type Dispose, type Readable } from './observable';
 import type { Socket, World } from './ports';
+import { SENT_LIMIT, Typed, WAITING_LIMIT } from './typed';
 
 /** Where a connection stands. */
 export type LinkState =
@@ -67,18 +68,20 @@ export interface Sink {
   resized(cols: number, rows: number): void;
 }
 
-/** Told to the session: messages that concern more than this terminal. */
+/** Told to the session: messages that concern more than this terminal, and words of the connection's own. */
 export type Herald = (message: Extract<ServerMessage, { type: 'notice' | 'lease' }>) => void;
 
 /** Whether a terminal is still there to be connected to; asked before each further attempt. */
 export type Probe = () => Promise<'there' | 'gone'>;
 
-/** Input beyond this many unsent bytes is dropped: the network does not take it, and a flood must not fill the memory. */
-const UNSENT_LIMIT = 1024 * 1024;
 /** The largest frame sent, in bytes. */
 const FRAME = 16 * 1024;
 /** A connection that has not been greeted after this many milliseconds is given up. */
 const GREETING = 10_000;
+/** A live connection on which nothing is heard for so many milliseconds after something was typed is dead. */
+const SILENCE = 8_000;
+/** Digits of the name by which the server knows this page's typing again. */
+const NAME = 16;
 
 /** A connection to one terminal. */
 export class Link {
@@ -91,6 +94,15 @@ export class Link {
   #size: { cols: number; rows: number } | undefined;
   /** Bytes of the replay that are not drawn yet. */
   #replay = 0;
+  readonly #typed = new Typed();
+  readonly #kept = new Observable(0);
+  readonly #name: string;
+  #greeted = false;
+  /** Whether what was kept while there was no connection is on its way. */
+  #resent = false;
+  #silence: Dispose = () => undefined;
+  /** Frames that came. */
+  #heard = 0;
 
   /** Starts connecting at once. */
   constructor(
@@ -99,6 +111,8 @@ export class Link {
     private readonly probe: Probe,
     private readonly herald: Herald,
   ) {
+    const digit = () => Math.floor(world.chance() * 16).toString(16);
+    this.#name = Array.from({ length: NAME }, digit).join('');
     this.#open();
   }
 
@@ -119,16 +133,31 @@ export class Link {
     for (const draw of early) draw();
   }
 
+  /** Bytes that were typed and wait for the connection to come back. */
+  get kept(): Readable<number> {
+    return this.#kept;
+  }
+
   /**
-   * Sends what was typed. Returns false when there is no connection that takes it. What the terminal itself says while a
-   * replay is drawn is dropped: programs' questions in it were answered long ago.
+   * Sends what was typed, now or as soon as the connection is back. Returns false when it was refused: the terminal is
+   * closed or only watched, or more waits than is kept.
    */
   send(bytes: Uint8Array): boolean {
-    if (this.#replay > 0) return true;
-    const socket = this.#socket;
-    if (this.#state.value.name !== 'live' || socket === undefined || socket.unsent > UNSENT_LIMIT) return false;
-    for (let at = 0; at < bytes.length; at += FRAME) socket.sendBytes(bytes.subarray(at, at + FRAME));
+    const state = this.#state.value;
+    if (state.name === 'closed' || (state.name === 'live' && state.mode === 'view')) return false;
+    if (!this.#typed.add(bytes, state.name === 'live' ? SENT_LIMIT : WAITING_LIMIT)) return false;
+    this.#flush();
     return true;
+  }
+
+  /**
+   * Sends what the terminal itself says. It is dropped when it cannot be sent at once, and while a replay is drawn:
+   * programs' questions in it were answered long ago.
+   */
+  report(bytes: Uint8Array): void {
+    const state = this.#state.value;
+    if (this.#replay > 0 || state.name !== 'live' || state.mode === 'view') return;
+    this.send(bytes);
   }
 
   /** Tells the size of the page's terminal, now and after each reconnect. */
@@ -153,10 +182,14 @@ export class Link {
     this.#flow = new Flow();
     const flow = this.#flow;
     // A socket that was replaced may still speak: only the present one is heard.
-    const heard = (run: () => void) => () => void (this.#flow === flow && run());
+    const heard = (run: () => void) => () => {
+      if (this.#flow !== flow) return;
+      this.#heard += 1;
+      run();
+    };
     this.#timer();
     this.#timer = this.world.clock.after(GREETING, () => this.#lost('the server did not greet'));
-    this.#socket = this.world.openSocket(this.path, {
+    this.#socket = this.world.openSocket(`${this.path}?page=${this.#name}`, {
       opened: () => undefined,
       text: (text) => heard(() => this.#text(text))(),
       bytes: (bytes) => heard(() => this.#bytes(bytes))(),
@@ -174,6 +207,10 @@ export class Link {
       return;
     }
     switch (message.type) {
+      case 'taken':
+        this.#typed.confirm(message.bytes);
+        this.#resent &&= this.#typed.underWay > 0;
+        break;
       case 'hello':
         this.#timer();
         this.#early = [];
@@ -181,6 +218,7 @@ export class Link {
         this.#draw((sink) => sink.reset());
         this.#step({ name: 'greeted', mode: message.mode });
         this.#tellSize();
+        this.#sendAgain(message.taken);
         break;
       case 'size': {
         const { cols, rows } = message;
@@ -215,6 +253,42 @@ export class Link {
     else this.#early.push(() => this.#sink !== undefined && draw(this.#sink));
   }
 
+  /** After the greeting: what was typed meanwhile, and what the last connection did not bring to the server. */
+  #sendAgain(taken: number | undefined): void {
+    const unknown = this.#typed.reconnected(taken);
+    if (unknown > 0 && this.#greeted) {
+      this.#say('the server was started again: what you typed in the last moment may not have arrived');
+    }
+    this.#greeted = true;
+    this.#resent = this.#typed.waiting > 0;
+    this.#flush();
+  }
+
+  #flush(): void {
+    const state = this.#state.value;
+    if (state.name === 'live' && state.mode === 'control') {
+      const due = this.#typed.take();
+      for (let at = 0; at < due.length; at += FRAME) this.#socket?.sendBytes(due.subarray(at, at + FRAME));
+      if (due.length > 0) this.#listen();
+    }
+    this.#kept.set(this.#typed.waiting);
+  }
+
+  /** A network can die without a word: then nothing comes back for what is typed. */
+  #listen(): void {
+    this.#silence();
+    const heard = this.#heard;
+    this.#silence = this.world.clock.after(SILENCE, () => {
+      if (this.#typed.underWay === 0) return;
+      if (this.#heard !== heard) return this.#listen();
+      if (this.#state.value.name === 'live') this.#lost('the network does not answer');
+    });
+  }
+
+  #say(text: string): void {
+    this.herald({ type: 'notice', level: 'warning', text });
+  }
+
   #tellSize(): void {
     const state = this.#state.value;
     if (state.name !== 'live' || state.mode === 'view' || this.#size === undefined) return;
@@ -242,11 +316,16 @@ export class Link {
 
   #finish(event: LinkEvent): void {
     this.#drop();
+    const lost = event.name !== 'left' && (this.#typed.waiting > 0 || this.#resent);
     this.#step(event);
+    if (!lost) return;
+    this.#kept.set(0);
+    this.#say('the shell had ended: what you typed meanwhile was not sent');
   }
 
   #drop(): void {
     this.#timer();
+    this.#silence();
     this.#flow = new Flow();
     this.#socket?.close();
     this.#socket = undefined;

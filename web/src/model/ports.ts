@@ -2,7 +2,7 @@
 //! `src/browser/`; tests hand in others. The model itself compiles without the DOM's types.
 import type { Dispose } from './observable';
 
-/** Time, in milliseconds since the epoch. */
+/** Time, in milliseconds since some moment. It only ever goes forward: a clock that is set does not move it. */
 export interface Clock {
   now(): number;
   /** Runs `run` once after `milliseconds`. */
@@ -45,10 +45,22 @@ export interface Answer {
 /** Sends a request to a path of our own origin with the visitor's cookie. Rejects when no answer came. */
 export type Http = (method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown) => Promise<Answer>;
 
+/** What a stream of events tells its owner. */
+export interface StreamEvents {
+  /** An event's data, parsed JSON. */
+  event(data: unknown): void;
+  /** The last word of a stream: it broke, or is over. */
+  ended(): void;
+}
+
+/** Opens a stream of server-sent events at a path of our own origin; the return value closes it without a further word. */
+export type OpenStream = (path: string, name: string, events: StreamEvents) => Dispose;
+
 /** All of it. */
 export interface World {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly http: Http;
   readonly openSocket: OpenSocket;
+  readonly openStream: OpenStream;
 }

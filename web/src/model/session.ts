@@ -1,7 +1,8 @@
 //! A session as its page sees it: what phase it is in, its terminals as tabs, its time and its end. It owns the links and
 //! the polling; it draws nothing.
 import type { EndReason, NoticeLevel, SessionInfo, TerminalInfo } from '../protocol/generated';
-import { Failure, terminalPath, type Api } from './api';
+import { eventsPath, Failure, terminalPath, type Api } from './api';
+import { leaseAt, timeLeft, type Lease, type Remaining } from './lease';
 import { Link } from './link';
 import { Meter } from './meter';
 import { Observable, type Dispose, type Readable } from './observable';
@@ -24,14 +25,6 @@ export interface Label {
   title: string;
 }
 
-/** How long a session lasts. */
-export interface Lease {
-  /** When it ends, in milliseconds since the epoch. */
-  expiresAt: number;
-  /** How often it may still be extended. */
-  extensions: number;
-}
-
 /** Something to tell the visitor once. */
 export interface Notice {
   id: number;
@@ -39,7 +32,7 @@ export interface Notice {
   text: string;
 }
 
-/** Milliseconds between two questions about a session that is not running yet. */
+/** Milliseconds until a session whose stream of changes broke is asked for again. */
 const WAITING = 1000;
 /** Notices kept on the page at once; older ones leave. */
 const NOTICES = 3;
@@ -53,6 +46,7 @@ export class Session {
   readonly #label = new Observable<Label | undefined>(undefined);
   readonly meter: Meter;
   #watch: Dispose = () => undefined;
+  #following = false;
   #noticed = 0;
   #left = false;
 
@@ -63,7 +57,11 @@ export class Session {
     readonly id: string,
     info?: SessionInfo,
   ) {
-    this.meter = new Meter(world.clock, () => api.stats(id));
+    this.meter = new Meter(world.clock, async () => {
+      const stats = await api.stats(id);
+      this.#keep(stats, this.#lease.value?.extensions ?? 0);
+      return stats;
+    });
     if (info === undefined) void this.refresh();
     else this.#take(info);
   }
@@ -159,7 +157,7 @@ export class Session {
   /** Lets go of everything; the session itself goes on. */
   leave(): void {
     this.#left = true;
-    this.#watch();
+    this.#rest();
     this.meter.stop();
     for (const tab of this.#tabs.value.all) tab.content.close();
   }
@@ -167,18 +165,19 @@ export class Session {
   #take(info: SessionInfo): void {
     if (this.#left || this.#phase.value.name === 'ended') return;
     this.#label.set({ image: info.image, title: info.title });
-    this.#lease.set({ expiresAt: Date.parse(info.expires_at), extensions: info.extensions_left });
+    this.#keep(info, info.extensions_left);
     switch (info.state) {
       case 'queued':
         this.#phase.set({ name: 'queued', position: info.position ?? 1 });
-        return this.#again();
+        return this.#follow();
       case 'starting':
         this.#phase.set({ name: 'starting' });
-        return this.#again();
+        return this.#follow();
       case 'ended':
         return this.#ended(info.reason ?? 'unknown', info.message);
       case 'running':
       case 'paused':
+        this.#rest();
         for (const terminal of info.terminals) this.#addTerminal(terminal);
         if (this.#phase.value.name !== 'running') {
           const first = info.terminals[0];
@@ -188,9 +187,30 @@ export class Session {
     }
   }
 
+  /** Hears of every change until the session runs; asks again when the stream breaks. */
+  #follow(): void {
+    if (this.#following) return;
+    this.#rest();
+    this.#following = true;
+    this.#watch = this.world.openStream(eventsPath(this.id), 'session', {
+      event: (info) => this.#take(info as SessionInfo),
+      ended: () => this.#again(),
+    });
+  }
+
   #again(): void {
-    this.#watch();
+    this.#rest();
     this.#watch = this.world.clock.after(WAITING, () => void this.refresh());
+  }
+
+  #rest(): void {
+    this.#watch();
+    this.#watch = () => undefined;
+    this.#following = false;
+  }
+
+  #keep(left: Remaining, extensions: number): void {
+    this.#lease.set(leaseAt(this.world.clock.now(), left, extensions));
   }
 
   #fail(error: unknown): void {
@@ -219,7 +239,7 @@ export class Session {
       () => this.refresh(),
       (message) => {
         if (message.type === 'notice') this.#notice(message.level, message.text);
-        else this.#prolong(Date.parse(message.expires_at));
+        else this.#keep({ ...message, idle_remaining_seconds: this.#idleLeft() }, message.extensions_left);
       },
     );
     this.#tabs.set(addTab(this.#tabs.value, { id: terminal.id, content: link }));
@@ -241,8 +261,14 @@ export class Session {
     }
   }
 
-  #prolong(expiresAt: number): void {
-    this.#lease.set({ expiresAt, extensions: this.#lease.value?.extensions ?? 0 });
+  #idleLeft(): number | undefined {
+    const lease = this.#lease.value;
+    return lease?.idleEndsAt === undefined ? undefined : timeLeft(lease.idleEndsAt, this.world.clock.now()) / 1000;
+  }
+
+  /** Says that what was typed was not sent. */
+  refuse(): void {
+    this.#notice('warning', 'that was not sent: there is no connection that takes it');
   }
 
   #notice(level: NoticeLevel, text: string): void {

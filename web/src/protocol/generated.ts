@@ -42,7 +42,16 @@ replay_bytes: number,
 /**
  * How many bytes the terminal had printed when the replay was made: live bytes begin at this position.
  */
-seq: number, } | { "type": "exit", 
+seq: number, 
+/**
+ * For a page that named itself (`?page=…`) and was here before: how many bytes it has typed in all that were
+ * taken. Absent: this server has not seen it, which after a reconnect means that it was started again.
+ */
+taken?: number, } | { "type": "taken", 
+/**
+ * Bytes since the page first attached.
+ */
+bytes: number, } | { "type": "exit", 
 /**
  * Exit code, or 128 plus the signal that ended it.
  */
@@ -66,7 +75,15 @@ rows: number, } | { "type": "lease",
 /**
  * When the session ends if nothing else happens, RFC 3339.
  */
-expires_at: string, };
+expires_at: string, 
+/**
+ * Seconds until then, for a clock that may go wrong.
+ */
+remaining_seconds: number, 
+/**
+ * How often it may still be moved.
+ */
+extensions_left: number, };
 
 /**
  * What the browser says.
@@ -196,9 +213,17 @@ created_at: string,
  */
 expires_at: string, 
 /**
+ * Seconds until then: right whatever the reader's clock says.
+ */
+remaining_seconds: number, 
+/**
  * When it ends if nobody types, or comes back, until then; only while it runs.
  */
 idle_expires_at?: string, 
+/**
+ * Seconds until then.
+ */
+idle_remaining_seconds?: number, 
 /**
  * When it ended.
  */
@@ -248,7 +273,15 @@ pids: number,
 /**
  * How many there may be.
  */
-pids_limit: number, };
+pids_limit: number, 
+/**
+ * Seconds of its lifetime that are left.
+ */
+remaining_seconds: number, 
+/**
+ * Seconds until it is ended if nobody types.
+ */
+idle_remaining_seconds?: number, };
 
 /**
  * Who asks.

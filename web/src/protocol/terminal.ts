@@ -25,7 +25,10 @@ export function parseServerMessage(text: string): ServerMessage {
         replay: fields['replay'] === true,
         replay_bytes: count(fields, 'replay_bytes'),
         seq: count(fields, 'seq'),
+        ...(fields['taken'] === undefined ? {} : { taken: count(fields, 'taken') }),
       };
+    case 'taken':
+      return { type: 'taken', bytes: count(fields, 'bytes') };
     case 'exit':
       return { type: 'exit', code: integer(fields, 'code') };
     case 'notice':
@@ -37,10 +40,15 @@ export function parseServerMessage(text: string): ServerMessage {
     case 'size':
       return { type: 'size', cols: count(fields, 'cols'), rows: count(fields, 'rows') };
     case 'lease':
-      return { type: 'lease', expires_at: string(fields, 'expires_at') };
+      return {
+        type: 'lease',
+        expires_at: string(fields, 'expires_at'),
+        remaining_seconds: count(fields, 'remaining_seconds'),
+        extensions_left: count(fields, 'extensions_left'),
+      };
     default:
       throw new ProtocolError(
-        `expected a message of type hello, exit, notice, size or lease, got ${JSON.stringify(fields['type'])}`,
+        `expected a message of type hello, taken, exit, notice, size or lease, got ${JSON.stringify(fields['type'])}`,
       );
   }
 }

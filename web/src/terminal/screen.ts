@@ -13,11 +13,14 @@ import { copy, programClipboard } from './clipboard';
 import { arrow, keyCommand, withControl, type KeyCommand, type Platform } from './keys';
 import { devicePixels } from './pixels';
 import { linkHints, markedLinks, openLink } from './links';
+import { isReport } from './reports';
 import { CONTRAST, searchColours, terminalTheme } from './theme';
 
 /** What a terminal tells its page. */
 export interface ScreenEvents {
   typed(bytes: Uint8Array): void;
+  /** What the terminal says by itself: see `reports.ts`. */
+  reported(bytes: Uint8Array): void;
   resized(cols: number, rows: number): void;
   titled(title: string): void;
   /** A key of the page's own, apart from copying, which is done here. */
@@ -223,12 +226,13 @@ export class Screen implements Sink {
     const terminal = this.#terminal;
     terminal.attachCustomKeyEventHandler((event) => this.#key(event));
     terminal.onData((data) => {
+      if (isReport(data)) return this.events.reported(this.#encoder.encode(data));
       const text = this.#control.value === 'down' ? withControl(data) : data;
       this.#control.set('up');
       this.events.typed(this.#encoder.encode(text));
     });
     terminal.onBinary((data) =>
-      this.events.typed(Uint8Array.from(data, (character) => character.charCodeAt(0) & 0xff)),
+      this.events.reported(Uint8Array.from(data, (character) => character.charCodeAt(0) & 0xff)),
     );
     terminal.onTitleChange((title) => this.events.titled(title));
     this.#search.onDidChangeResults(({ resultIndex, resultCount }) =>

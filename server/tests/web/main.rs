@@ -5,6 +5,7 @@
 #[path = "support/client.rs"]
 mod client;
 mod support;
+mod waiting;
 
 use client::{Browser, close_code, next, until};
 use futures_util::SinkExt;
