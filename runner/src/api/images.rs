@@ -1,25 +1,21 @@
-//! Images: what is here, what comes in and what goes.
+//! Images: what is here, and what they are called.
 
 use super::error::{Answer, Error};
 use super::filters::Filters;
-use super::query::{Parameters, all};
+use super::query::Parameters;
 use crate::engine::Engine;
-use crate::image::{self, Credentials, Digest, Event, Image, Platform, Progress, Pull, Reference, Step};
+use crate::image::{self, Digest, Image, Reference};
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{Path, Query, RawQuery, Request, State};
-use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use futures_util::StreamExt;
+use axum::extract::{Path, Query, State};
+use axum::response::IntoResponse;
 use hyper::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 impl From<image::Error> for Error {
     fn from(error: image::Error) -> Self {
         use image::Error as E;
         let status = match &error {
-            E::NotFound(_) => StatusCode::NOT_FOUND,
+            E::NotFound(_) | E::NoneToPush(_) | E::NoTag(_) => StatusCode::NOT_FOUND,
             E::InUse(_) | E::Several(_) => StatusCode::CONFLICT,
             E::Damaged(_) | E::Wrong { .. } | E::Unpack(_) | E::Layer { .. } => StatusCode::BAD_REQUEST,
             E::Registry(_) | E::Io(_) | E::Write { .. } | E::Stopped => StatusCode::INTERNAL_SERVER_ERROR,
@@ -127,21 +123,23 @@ fn history(image: &Image) -> Vec<Value> {
     rows.collect()
 }
 
-/// `POST /images/{name}/tag`
+/// `POST /images/{name}/tag` and `…/push`
 pub(super) async fn post(
     State(engine): State<Engine>,
     Path(path): Path<String>,
     Query(p): Query<Parameters>,
-) -> Answer<StatusCode> {
+    headers: HeaderMap,
+) -> Answer {
+    if let Some(name) = path.strip_suffix("/push") {
+        return super::transfer::push(engine, name, &p, &headers);
+    }
     let Some(name) = path.strip_suffix("/tag") else {
-        return Err(Error::new(
-            StatusCode::NOT_FOUND,
-            format!("POST /images/{path}: this call is not there (yet)"),
-        ));
+        let words = format!("POST /images/{path}: this call is not there (yet)");
+        return Err(Error::new(StatusCode::NOT_FOUND, words));
     };
     let target = format!("{}:{}", p.text("repo").unwrap_or_default(), p.text("tag").unwrap_or("latest"));
     engine.images.tag(name, &reference(&target)?)?;
-    Ok(StatusCode::CREATED)
+    Ok(StatusCode::CREATED.into_response())
 }
 
 /// `DELETE /images/{name}`
@@ -156,161 +154,6 @@ pub(super) async fn remove(
     Ok(Json(names.chain(deleted.into_iter().map(|d| json!({ "Deleted": d }))).collect()))
 }
 
-/// `POST /images/load`: an archive as `docker save` or skopeo writes it.
-pub(super) async fn load(State(engine): State<Engine>, request: Request) -> Answer {
-    let names = archive(engine, request, |engine, reader| Ok(engine.images.load(reader)?)).await?;
-    let lines: String = names
-        .iter()
-        .map(|n| json!({ "stream": format!("Loaded image: {n}\n") }).to_string() + "\n")
-        .collect();
-    Ok(([(hyper::header::CONTENT_TYPE, "application/json")], lines).into_response())
-}
-
-/// Runs `f` on a thread of its own with the request's body as something that can be read.
-async fn archive<T: Send + 'static>(
-    engine: Engine,
-    request: Request,
-    f: impl FnOnce(&Engine, &mut (dyn std::io::Read + Send)) -> Answer<T> + Send + 'static,
-) -> Answer<T> {
-    let stream = request.into_body().into_data_stream().map(|piece| piece.map_err(std::io::Error::other));
-    let reader = tokio_util::io::StreamReader::new(Box::pin(stream));
-    let mut reader = tokio_util::io::SyncIoBridge::new(reader);
-    tokio::task::spawn_blocking(move || f(&engine, &mut reader))
-        .await
-        .map_err(|e| Error::bad(e.to_string()))?
-}
-
 pub(super) fn reference(text: &str) -> Answer<Reference> {
     text.parse().map_err(|e: image::ParseReferenceError| Error::bad(e.to_string()))
-}
-
-/// `POST /images/create`: pull (`fromImage`), or import (`fromSrc=-`).
-pub(super) async fn create(
-    State(engine): State<Engine>,
-    Query(p): Query<Parameters>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-    request: Request,
-) -> Answer {
-    if let Some(source) = p.text("fromSrc") {
-        return import(engine, source, &p, all(raw.as_deref(), "changes"), request).await;
-    }
-    let name = p.text("fromImage").ok_or_else(|| Error::bad("fromImage or fromSrc is needed"))?;
-    let name = match p.text("tag") {
-        Some(digest) if digest.starts_with("sha256:") => format!("{name}@{digest}"),
-        Some(tag) => format!("{name}:{tag}"),
-        None => name.to_owned(),
-    };
-    let reference = reference(&name)?;
-    let platform = match p.text("platform") {
-        Some(text) => text.parse().map_err(|e: image::ParsePlatformError| Error::bad(e.to_string()))?,
-        None => Platform::host(),
-    };
-    let credentials = headers.get("x-registry-auth").and_then(|v| v.to_str().ok()).and_then(credentials);
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let lines = Lines(sender);
-    tokio::spawn(async move {
-        let insecure = engine.settings.insecure_registries.clone();
-        let pull = Pull { reference: &reference, platform: &platform, credentials, insecure: &insecure };
-        match engine.images.pull(pull, &lines).await {
-            Ok(id) => engine.events.tell("image", "pull", id.to_string(), [("name".to_owned(), name)].into()),
-            Err(e) => {
-                lines.send(&json!({ "errorDetail": { "message": e.to_string() }, "error": e.to_string() }))
-            }
-        }
-    });
-    let body = futures_util::stream::unfold(receiver, |mut receiver| async move {
-        let line: String = receiver.recv().await?;
-        Some((Ok::<_, std::convert::Infallible>(line), receiver))
-    });
-    Response::builder()
-        .header(hyper::header::CONTENT_TYPE, "application/json")
-        .body(Body::from_stream(body))
-        .map_err(|e| Error::bad(e.to_string()))
-}
-
-async fn import(
-    engine: Engine,
-    source: &str,
-    p: &Parameters,
-    changes: Vec<String>,
-    request: Request,
-) -> Answer {
-    if source != "-" {
-        return Err(Error::bad(
-            "importing from an address is refused: the engine fetches nothing but images",
-        ));
-    }
-    let name = match (p.text("repo"), p.text("tag")) {
-        (Some(repo), tag) => Some(reference(&format!("{repo}:{}", tag.unwrap_or("latest")))?),
-        (None, _) => None,
-    };
-    let message = p.text("message").unwrap_or("imported").to_owned();
-    let import = move |engine: &Engine, reader: &mut (dyn std::io::Read + Send)| {
-        Ok(engine.images.import(reader, name.as_ref(), (&changes, &message))?)
-    };
-    let id = archive(engine, request, import).await?;
-    let line = json!({ "status": id.to_string() }).to_string() + "\n";
-    Ok(([(hyper::header::CONTENT_TYPE, "application/json")], line).into_response())
-}
-
-/// `{"username", "password", "identitytoken"}` in base64, as Docker's clients send it.
-fn credentials(header: &str) -> Option<Credentials> {
-    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-    let bytes = URL_SAFE.decode(header).or_else(|_| STANDARD.decode(header)).ok()?;
-    of(&serde_json::from_slice(&bytes).ok()?)
-}
-
-fn of(value: &Value) -> Option<Credentials> {
-    let text =
-        |name: &str| value.get(name).and_then(Value::as_str).filter(|t| !t.is_empty()).map(ToOwned::to_owned);
-    match text("identitytoken") {
-        Some(password) => Some(Credentials { username: "<token>".into(), password }),
-        None => Some(Credentials { username: text("username")?, password: text("password")? }),
-    }
-}
-
-/// Whether a registry takes these credentials.
-pub(super) async fn login(engine: &Engine, wanted: &Value) -> Answer<()> {
-    let host = wanted.get("serveraddress").and_then(Value::as_str).unwrap_or("docker.io");
-    let host =
-        host.trim_start_matches("https://").trim_start_matches("http://").split('/').next().unwrap_or(host);
-    let host = if host == "index.docker.io" || host.is_empty() { "docker.io" } else { host };
-    let client = image::RegistryClient::new(host, &engine.settings.insecure_registries, of(wanted))
-        .map_err(|e| Error::bad(e.to_string()))?;
-    client.check().await.map_err(|e| {
-        let refused = matches!(e, image::RegistryError::Unauthorized(_));
-        Error::new(
-            if refused { StatusCode::UNAUTHORIZED } else { StatusCode::INTERNAL_SERVER_ERROR },
-            e.to_string(),
-        )
-    })
-}
-
-/// Progress as Docker's JSON lines. Unbounded, but small: at most fifty lines a layer.
-struct Lines(mpsc::UnboundedSender<String>);
-
-impl Lines {
-    fn send(&self, line: &Value) {
-        // A client that left does not stop the pull.
-        self.0.send(format!("{line}\n")).unwrap_or_default();
-    }
-}
-
-impl Progress for Lines {
-    fn event(&self, event: Event<'_>) {
-        let line = match event {
-            Event::Begin { tag, name } => json!({ "status": format!("Pulling from {name}"), "id": tag }),
-            Event::Digest(digest) => json!({ "status": format!("Digest: {digest}") }),
-            Event::Status(words) => json!({ "status": words }),
-            Event::Layer { id, step } => match step {
-                Step::Downloading { current, total } | Step::Extracting { current, total } => json!({
-                    "status": step.status(), "id": id,
-                    "progressDetail": { "current": current, "total": total },
-                }),
-                _ => json!({ "status": step.status(), "id": id, "progressDetail": {} }),
-            },
-        };
-        self.send(&line);
-    }
 }

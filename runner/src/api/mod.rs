@@ -20,6 +20,7 @@ mod sandlot;
 mod save;
 mod stats;
 mod system;
+mod transfer;
 mod volumes;
 
 pub use error::Error;

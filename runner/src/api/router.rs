@@ -3,7 +3,7 @@
 use super::policy::Policy;
 use super::{
     attach, containers, exec, files, images, inspect, logs, networks, policy, sandlot, save, stats, system,
-    volumes,
+    transfer, volumes,
 };
 use crate::engine::Engine;
 use axum::Router;
@@ -37,8 +37,8 @@ fn system_routes() -> Router<Engine> {
         .route("/events", get(system::events))
         .route("/system/df", get(system::disk_usage))
         .route("/images/json", get(images::list))
-        .route("/images/create", post(images::create))
-        .route("/images/load", post(images::load))
+        .route("/images/create", post(transfer::create))
+        .route("/images/load", post(transfer::load))
         .route("/images/get", get(save::several))
         .route("/images/prune", post(save::prune))
         .route("/commit", post(files::commit))

@@ -127,7 +127,7 @@ pub(super) async fn info(State(engine): State<Engine>) -> Json<Value> {
 
 /// `POST /auth`: whether a registry takes these credentials.
 pub(super) async fn auth(State(engine): State<Engine>, Json(wanted): Json<Value>) -> Answer<Json<Value>> {
-    super::images::login(&engine, &wanted).await?;
+    super::transfer::login(&engine, &wanted).await?;
     Ok(Json(json!({ "Status": "Login Succeeded", "IdentityToken": "" })))
 }
 

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::inspect::Kind;
 use super::{
     archives, attach, cp, create, events, exec, host, images, inspect, lifecycle, login, logs, outcome,
-    prune, ps, run, start, stats, system, update, volumes,
+    prune, ps, run, start, stats, system, transfer, update, volumes,
 };
 use clap::Subcommand;
 
@@ -90,7 +90,8 @@ pub(super) enum OfImage {
     History(images::History),
     Import(archives::Import),
     Load(archives::Load),
-    Pull(images::Pull),
+    Pull(transfer::Pull),
+    Push(transfer::Push),
     Save(archives::Save),
     Tag(images::Tag),
 }
@@ -173,6 +174,7 @@ impl OfImage {
             Self::Import(command) => command.run(client).await,
             Self::Load(command) => command.run(client).await,
             Self::Pull(command) => command.run(client).await,
+            Self::Push(command) => command.run(client).await,
             Self::Save(command) => command.run(client).await,
             Self::Tag(command) => command.run(client).await,
         }

@@ -4,7 +4,7 @@ use super::client::{Call, Client};
 use super::container_options::{Attachment, ContainerOptions, Creation};
 use super::error::Error;
 use super::format;
-use super::images::{self, Told};
+use super::transfer::{self, Told};
 use clap::Args;
 use hyper::StatusCode;
 use std::path::PathBuf;
@@ -75,12 +75,12 @@ pub(super) async fn create(client: &Client, options: &Options, creation: Creatio
         call.json(&creation)
     };
     if options.pull == "always" {
-        images::pull(client, image, options.platform.as_deref(), Told::Aside).await?;
+        transfer::pull(client, image, options.platform.as_deref(), Told::Aside).await?;
     }
     let created: Created = match client.json(call()?).await {
         Err(Error::Refused { status: StatusCode::NOT_FOUND, .. }) if options.pull == "missing" => {
             eprintln!("Unable to find image '{image}' locally");
-            images::pull(client, image, options.platform.as_deref(), Told::Aside).await?;
+            transfer::pull(client, image, options.platform.as_deref(), Told::Aside).await?;
             client.json(call()?).await?
         }
         other => other?,

@@ -1,17 +1,13 @@
-//! `sandlot images`, `pull`, `rmi`, `tag` and `history`.
+//! `sandlot images`, `rmi`, `tag` and `history`.
 
 use super::client::{Call, Client};
 use super::each::Failures;
 use super::error::Error;
 use super::filters::filters;
-use super::login::authorise;
 use super::{format, people};
 use clap::Args;
 use hyper::Method;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::io::IsTerminal;
 
 const COLUMNS: &[format::Column] = &[
     ("REPOSITORY", "Repository"),
@@ -73,115 +69,6 @@ impl Images {
             return format::ids(&rows, "ID");
         }
         format::print(&format::list(self.format.as_deref(), COLUMNS, &rows)?).map(|()| 0)
-    }
-}
-
-/// Pull an image from a registry
-#[derive(Debug, Args)]
-pub(super) struct Pull {
-    /// For which machine, like linux/arm64
-    #[arg(long)]
-    platform: Option<String>,
-    /// Say nothing but the image's name
-    #[arg(short, long)]
-    quiet: bool,
-    /// Which image
-    image: String,
-}
-
-impl Pull {
-    /// Runs it.
-    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
-        let told = if self.quiet { Told::Nothing } else { Told::Progress };
-        pull(client, &self.image, self.platform.as_deref(), told).await?;
-        format::line(&self.image).map(|()| 0)
-    }
-}
-
-/// How much is said of a pull.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
-    /// Nothing.
-    Nothing,
-    /// How far it is: bars on a terminal, lines elsewhere.
-    Progress,
-    /// The same, and lines go where errors do, for the output is somebody else's.
-    Aside,
-}
-
-/// Pulls an image, with this user's credentials for its registry.
-pub(super) async fn pull(
-    client: &Client,
-    image: &str,
-    platform: Option<&str>,
-    told: Told,
-) -> Result<(), Error> {
-    let mut call = authorise(Call::post("/images/create").query("fromImage", image), image);
-    if let Some(platform) = platform {
-        call = call.query("platform", platform);
-    }
-    let mut bars = (told != Told::Nothing && std::io::stderr().is_terminal()).then(Bars::default);
-    let show = |line: Value| {
-        if let Some(words) = line["error"].as_str() {
-            return Err(Error::Invalid(words.to_owned()));
-        }
-        match (&mut bars, told) {
-            (_, Told::Nothing) => {}
-            (Some(bars), _) => bars.show(&line),
-            (None, told) => plain(&line, told)?,
-        }
-        Ok(())
-    };
-    client.lines(call, show).await
-}
-
-/// Without a terminal: a line for what has an end, none for how far it is.
-fn plain(line: &Value, told: Told) -> Result<(), Error> {
-    if line["progressDetail"]["current"].is_number() {
-        return Ok(());
-    }
-    let status = format::text(&line["status"]);
-    let words = line["id"].as_str().map_or(status.clone(), |id| format!("{id}: {status}"));
-    if told == Told::Aside {
-        eprintln!("{words}");
-        return Ok(());
-    }
-    format::line(&words)
-}
-
-/// A bar for each layer.
-#[derive(Default)]
-struct Bars {
-    all: MultiProgress,
-    layers: HashMap<String, ProgressBar>,
-}
-
-impl Bars {
-    fn show(&mut self, line: &Value) {
-        let status = format::text(&line["status"]);
-        let Some(id) = line["id"].as_str().filter(|_| line["progressDetail"].is_object()) else {
-            // Where not even the terminal can be written to, the bars are of no use either.
-            self.all.println(status).unwrap_or_default();
-            return;
-        };
-        let bar = self.layers.entry(id.to_owned()).or_insert_with(|| {
-            let style = ProgressStyle::with_template("{prefix}: {msg:18} [{bar:30}] {bytes}/{total_bytes}");
-            let bar = self.all.add(ProgressBar::new(0)).with_prefix(id.to_owned());
-            if let Ok(style) = style {
-                bar.set_style(style);
-            }
-            bar
-        });
-        if let (Some(current), Some(total)) =
-            (line["progressDetail"]["current"].as_u64(), line["progressDetail"]["total"].as_u64())
-        {
-            bar.set_length(total);
-            bar.set_position(current);
-        }
-        bar.set_message(status.clone());
-        if matches!(status.as_str(), "Pull complete" | "Already exists") {
-            bar.finish();
-        }
     }
 }
 

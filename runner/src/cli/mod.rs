@@ -36,6 +36,7 @@ pub mod supervise;
 mod system;
 mod template;
 mod terminal;
+mod transfer;
 mod update;
 mod values;
 mod volumes;

@@ -56,6 +56,7 @@ impl Store {
             found.push(Found {
                 config: read(at, &item.config, MAX_CONFIG)?,
                 layers: item.layers,
+                manifest: None,
                 tags: item.repo_tags.unwrap_or_default(),
             });
         }
@@ -70,12 +71,13 @@ impl Store {
         };
         let mut found = Vec::new();
         for entry in &index.manifests {
-            let Some(manifest) = layout_manifest(at, entry, NESTING)? else { continue };
+            let Some((bytes, manifest)) = layout_manifest(at, entry, NESTING)? else { continue };
             let name = |key: &str| entry.annotations.get(key).cloned();
             let tag = name("io.containerd.image.name").or_else(|| name("org.opencontainers.image.ref.name"));
             found.push(Found {
                 config: read_blob(at, "configuration", &manifest.config.digest, MAX_CONFIG)?,
                 layers: manifest.layers.iter().map(|l| blob(&l.digest)).collect(),
+                manifest: Some(bytes),
                 tags: tag.into_iter().collect(),
             });
         }
@@ -86,7 +88,7 @@ impl Store {
     fn take(&self, at: &Path, found: &[Found]) -> Result<Vec<String>, Error> {
         let mut holds = Vec::new();
         let mut made = Vec::new();
-        for Found { config, layers, tags } in found {
+        for Found { config, layers, manifest, tags } in found {
             let wanted = diff_ids(&parse_config(config)?)?;
             if wanted.len() != layers.len() {
                 let (a, b) = (layers.len(), wanted.len());
@@ -107,7 +109,8 @@ impl Store {
                 holds.push(hold);
             }
             let names = tags.iter().map(|t| t.parse().map_err(|e| Error::Damaged(format!("{e}"))));
-            made.push(Made { config, blobs, names: names.collect::<Result<_, Error>>()? });
+            let manifest = manifest.as_deref();
+            made.push(Made { config, blobs, manifest, names: names.collect::<Result<_, Error>>()? });
         }
         let ids = self.put_images(made)?;
         let names = found.iter().zip(ids).flat_map(|(f, id)| match &f.tags[..] {
@@ -174,7 +177,7 @@ impl Store {
         let config = config.to_string();
         let names = name.into_iter().cloned().collect();
         let (blob, _blob_hold) = self.put_file(File::open(&packed)?)?;
-        self.put_images(vec![Made { config: config.as_bytes(), blobs: vec![blob], names }])?;
+        self.put_images(vec![Made { config: config.as_bytes(), blobs: vec![blob], manifest: None, names }])?;
         Ok(Digest::of(config.as_bytes()))
     }
 }
@@ -183,14 +186,15 @@ impl Store {
 struct Found {
     config: Vec<u8>,
     layers: Vec<String>,
+    manifest: Option<Vec<u8>>,
     tags: Vec<String>,
 }
 
 /// The manifest that suits this machine behind an entry of an index.
-fn layout_manifest(at: &Path, entry: &Descriptor, deep: usize) -> Result<Option<Manifest>, Error> {
+fn layout_manifest(at: &Path, entry: &Descriptor, deep: usize) -> Result<Option<(Vec<u8>, Manifest)>, Error> {
     let bytes = read_blob(at, "manifest", &entry.digest, MAX_MANIFEST)?;
     match manifest::parse(&bytes, Some(&entry.media_type)).map_err(damaged)? {
-        Document::Image(found) => Ok(Some(found)),
+        Document::Image(found) => Ok(Some((bytes, found))),
         Document::Index(_) if deep == 0 => {
             Err(Error::Damaged(format!("indexes are nested more than {NESTING} deep")))
         }

@@ -70,7 +70,7 @@ impl Store {
         blobs.push(blob);
         let config = whole.to_string();
         let names = commit.name.into_iter().cloned().collect();
-        self.put_images(vec![Made { config: config.as_bytes(), blobs, names }])?;
+        self.put_images(vec![Made { config: config.as_bytes(), blobs, manifest: None, names }])?;
         Ok(Digest::of(config.as_bytes()))
     }
 }

@@ -13,9 +13,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// How often something that breaks off is tried again.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 /// The first pause; doubled each time.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Tries something again while that is worth it.
 pub(super) async fn again<T, F: Future<Output = Result<T, registry::Error>>>(

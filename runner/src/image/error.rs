@@ -9,6 +9,12 @@ pub enum Error {
     /// No image has that name or id.
     #[error("No such image: {0}")]
     NotFound(String),
+    /// No image of that repository can be pushed.
+    #[error("An image does not exist locally with the tag: {0}")]
+    NoneToPush(String),
+    /// No image has the name that is to be pushed.
+    #[error("tag does not exist: {0}")]
+    NoTag(String),
     /// A container uses it.
     #[error("conflict: unable to delete {0}: image is being used by a container")]
     InUse(String),

@@ -42,8 +42,9 @@ impl Store {
     fn move_garbage_aside(&self) -> Result<Vec<PathBuf>, Error> {
         let mut shared = self.lock();
         let images = shared.index.images.values();
-        let mut keep: BTreeSet<String> =
-            images.flat_map(|i| i.blobs.iter().chain(&i.layers).map(Digest::hex)).collect();
+        let mut keep: BTreeSet<String> = images
+            .flat_map(|i| i.blobs.iter().chain(&i.layers).chain(&i.manifest).map(Digest::hex))
+            .collect();
         keep.extend(shared.held.keys().cloned());
         let mut aside = Vec::new();
         for name in ["blobs", "layers"] {

@@ -1,10 +1,13 @@
 //! Manifests and indexes, OCI's and Docker's schema 2, read into one shape; knows nothing of how they were fetched.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Digest, Platform};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// A layer; compressed ones end in `+gzip` or `+zstd`.
+pub(super) const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 pub(super) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 pub(super) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
@@ -32,8 +35,16 @@ pub(super) struct Descriptor {
     pub urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub annotations: std::collections::BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Descriptor {
+    /// Of content that is named nowhere else.
+    pub(super) fn new(media_type: &str, digest: Digest, size: u64) -> Self {
+        let media_type = media_type.to_owned();
+        Self { media_type, digest, size, urls: Vec::new(), platform: None, annotations: BTreeMap::new() }
+    }
 }
 
 /// One image: its configuration and its layers, lowest first.

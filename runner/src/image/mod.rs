@@ -1,7 +1,7 @@
 //! From a reference to unpacked layers: registry client, content store, unpacking, archives, the embedded starter.
 //!
-//! [`Store`] is the face of it: images come in by pulling, loading or importing, and are given out by
-//! [`Store::resolve`] as directories of unpacked layers. It knows no container, no HTTP server and no user interface.
+//! [`Store`] is the face of it: images come in by pulling, loading or importing, are given out by
+//! [`Store::resolve`] as directories of unpacked layers, and go by pushing and saving. It knows no container, no HTTP server and no user interface.
 
 mod archive;
 mod busy;
@@ -15,10 +15,12 @@ mod instruction;
 mod manifest;
 mod meter;
 pub mod pack;
+mod packed;
 pub mod place;
 mod platform;
 mod progress;
 mod pull;
+mod push;
 mod reference;
 mod registry;
 mod save;
@@ -26,6 +28,7 @@ pub mod starter;
 mod store;
 pub mod tree;
 mod unpack;
+mod upload;
 
 pub use commit::Commit;
 pub use credentials::{Credentials, Keyring};
@@ -35,6 +38,7 @@ pub use meter::Limits;
 pub use platform::{ParsePlatformError, Platform};
 pub use progress::{Event, Progress, Step};
 pub use pull::Pull;
+pub use push::Push;
 pub use reference::{ParseReferenceError, Reference};
 pub use registry::{Client as RegistryClient, Error as RegistryError};
 pub use store::{Image, Store};

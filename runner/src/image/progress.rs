@@ -1,4 +1,4 @@
-//! What a pull or a load tells while it goes on, in the words of Docker's JSON lines; knows no terminal.
+//! What a pull, a push or a load tells while it goes on, in the words of Docker's JSON lines; knows no terminal.
 
 use super::Digest;
 
@@ -23,12 +23,28 @@ pub enum Event<'a> {
         /// Repository, in full.
         name: &'a str,
     },
-    /// Something happened to a layer; `id` is its blob's short digest.
+    /// Something happened to a layer; `id` is its blob's short digest, or, when pushing, its short diff id.
     Layer {
         /// Twelve hexadecimal digits.
         id: &'a str,
         /// What happened.
         step: Step,
+    },
+    /// A layer came from another repository of the same registry.
+    Mounted {
+        /// Twelve hexadecimal digits.
+        id: &'a str,
+        /// Which repository.
+        from: &'a str,
+    },
+    /// An image is in the registry.
+    Pushed {
+        /// Under this tag.
+        tag: &'a str,
+        /// With this manifest.
+        digest: Digest,
+        /// Which has so many bytes.
+        size: u64,
     },
     /// The digest of the manifest that the reference stands for.
     Digest(Digest),
@@ -39,9 +55,22 @@ pub enum Event<'a> {
 /// What happened to a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// It will be sent.
+    Preparing,
+    /// Bytes are on their way to the registry.
+    Pushing {
+        /// Bytes so far.
+        current: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The registry has it now.
+    Pushed,
+    /// The registry had it before.
+    There,
     /// It will be fetched.
     Pulling,
-    /// Somebody else fetches the same layer.
+    /// Somebody else fetches the same layer, or others are sent before it.
     Waiting,
     /// Bytes arrive.
     Downloading {
@@ -50,7 +79,7 @@ pub enum Step {
         /// Bytes in all.
         total: u64,
     },
-    /// A broken download is tried again after so many seconds.
+    /// What broke off is tried again after so many seconds.
     Retrying {
         /// Seconds until then, rounded up.
         seconds: u64,
@@ -77,6 +106,10 @@ impl Step {
     #[must_use]
     pub fn status(&self) -> &'static str {
         match self {
+            Self::Preparing => "Preparing",
+            Self::Pushing { .. } => "Pushing",
+            Self::Pushed => "Pushed",
+            Self::There => "Layer already exists",
             Self::Pulling => "Pulling fs layer",
             Self::Waiting => "Waiting",
             Self::Downloading { .. } => "Downloading",

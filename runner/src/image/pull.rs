@@ -79,7 +79,7 @@ impl Store {
             reference.digest().map(|d| d.to_string()).or_else(|| reference.tag().map(ToOwned::to_owned));
         let key = key.unwrap_or_else(|| "latest".to_owned());
         progress.event(Event::Begin { tag: &key, name: repository });
-        let (top, manifest) = manifest(&job.client, repository, &key, wanted.platform).await?;
+        let (top, bytes, manifest) = manifest(&job.client, repository, &key, wanted.platform).await?;
         let _blobs = self.hold(manifest.layers.iter().chain([&manifest.config]).map(|d| d.digest));
         let config = self.config(&job, &manifest.config).await?;
         let layers = diff_ids(&parse_config(&config)?)?;
@@ -93,7 +93,7 @@ impl Store {
         self.fetch_all(&job, manifest.layers.iter().zip(&layers).collect()).await?;
         let blobs = manifest.layers.iter().map(|l| l.digest).filter(|d| self.blob(d).exists()).collect();
         let names = vec![reference.clone(), reference.with_digest(top)];
-        self.put_images(vec![Made { config: &config, blobs, names }])?;
+        self.put_images(vec![Made { config: &config, blobs, manifest: Some(&bytes), names }])?;
         progress.event(Event::Digest(top));
         let words = if known { "Image is up to date for" } else { "Downloaded newer image for" };
         progress.event(Event::Status(&format!("Status: {words} {}:{key}", reference.familiar_name())));
@@ -236,13 +236,13 @@ async fn receive(
     Ok(Arrival::Whole)
 }
 
-/// The manifest for a platform behind a key, and the digest of what the key itself stands for.
+/// The digest of what a key stands for, and the manifest for a platform behind it, as it came and as it is understood.
 async fn manifest(
     client: &Client,
     repository: &str,
     key: &str,
     platform: &Platform,
-) -> Result<(Digest, Manifest), Error> {
+) -> Result<(Digest, Vec<u8>, Manifest), Error> {
     let mut key = key.to_owned();
     let mut top = None;
     for _ in 0..=NESTING {
@@ -251,7 +251,7 @@ async fn manifest(
         match registry::parse(&fetched)
             .map_err(|e| Error::Damaged(format!("the manifest of {repository}:{key}: {e}")))?
         {
-            Document::Image(manifest) => return Ok((top, manifest)),
+            Document::Image(manifest) => return Ok((top, fetched.bytes, manifest)),
             Document::Index(index) => match platform.choose(&index.manifests) {
                 Some(chosen) => key = chosen.digest.to_string(),
                 None => return Err(Error::Damaged(format!("{repository} has no image for {platform}"))),

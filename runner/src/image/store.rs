@@ -52,7 +52,7 @@ pub(super) struct Shared {
 pub(super) struct Index {
     pub(super) images: BTreeMap<Digest, Known>,
     /// Canonical references (by tag, or by digest) and what they stand for.
-    names: BTreeMap<String, Digest>,
+    pub(super) names: BTreeMap<String, Digest>,
 }
 
 /// What is remembered of an image beside its configuration.
@@ -64,6 +64,9 @@ pub(super) struct Known {
     pub(super) size: u64,
     /// The blobs that it was made of, for pushing and saving.
     pub(super) blobs: Vec<Digest>,
+    /// The manifest that it came with: pushed unchanged, it is the same image under the same digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) manifest: Option<Digest>,
 }
 
 impl Image {
@@ -78,6 +81,8 @@ impl Image {
 pub(super) struct Made<'a> {
     pub(super) config: &'a [u8],
     pub(super) blobs: Vec<Digest>,
+    /// The manifest that it came with, if it came with one.
+    pub(super) manifest: Option<&'a [u8]>,
     pub(super) names: Vec<Reference>,
 }
 
@@ -130,7 +135,7 @@ impl Store {
     }
 
     /// Changes the index, on disk first; what cannot be written changes nothing.
-    fn change<T>(&self, how: impl FnOnce(&mut Index) -> T) -> Result<T, Error> {
+    pub(super) fn change<T>(&self, how: impl FnOnce(&mut Index) -> T) -> Result<T, Error> {
         let mut shared = self.lock();
         let mut next = shared.index.clone();
         let answer = how(&mut next);
@@ -210,19 +215,25 @@ impl Store {
 
     /// Remembers images whose layers are all here and held, with their names: all of them, or none.
     pub(super) fn put_images(&self, made: Vec<Made<'_>>) -> Result<Vec<Digest>, Error> {
-        let _configs = self.hold(made.iter().map(|m| Digest::of(m.config)));
+        let _documents =
+            self.hold(made.iter().flat_map(|m| [Some(m.config), m.manifest]).flatten().map(Digest::of));
         let mut entries = Vec::new();
-        for Made { config, mut blobs, names } in made {
+        for Made { config, mut blobs, manifest, names } in made {
             let layers = diff_ids(&parse_config(config)?)?;
             let size = layers.iter().map(|l| size_of(&self.layer(l))).sum();
             let id = self.put_blob(config)?;
             blobs.push(id);
-            entries.push((id, Known { layers, size, blobs }, names));
+            let manifest = manifest.map(|bytes| self.put_blob(bytes)).transpose()?;
+            entries.push((id, Known { layers, size, blobs, manifest }, names));
         }
         let ids = entries.iter().map(|(id, ..)| *id).collect();
         self.change(|index| {
             for (id, known, names) in entries {
-                index.images.insert(id, known);
+                let before = index.images.get(&id);
+                // What came with a manifest keeps it, and the blobs that this names.
+                if known.manifest.is_some() || before.is_none_or(|before| before.manifest.is_none()) {
+                    index.images.insert(id, known);
+                }
                 index.names.extend(names.iter().map(|name| (name.canonical(), id)));
             }
         })?;

@@ -1,10 +1,11 @@
-//! Pulling from registries that are broken, hostile or merely peculiar: each gets a clear error that names the thing, and
+//! Pulling from and pushing to registries that are broken, hostile or merely peculiar: each gets a clear error that names the thing, and
 //! leaves nothing in the store; or the image is there, whole.
 
 #![allow(clippy::unwrap_used)]
 
 mod images;
 mod registry;
+mod sink;
 mod stage;
 
 mod answers;
@@ -15,4 +16,6 @@ mod documents;
 mod forms;
 mod layers;
 mod login;
+mod pushes;
+mod resumed;
 mod together;

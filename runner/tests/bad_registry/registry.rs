@@ -2,7 +2,7 @@
 
 use crate::images::Content;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use futures_util::stream::{self, StreamExt};
 use sandlot::image::Digest;
 use std::net::SocketAddr;
@@ -12,6 +12,7 @@ use std::time::Duration;
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
@@ -22,6 +23,12 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn header(&self, name: header::HeaderName) -> Option<&str> {
         self.headers.get(name).map(|v| v.to_str().unwrap())
+    }
+
+    /// A parameter of the query.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let mut all = url::form_urlencoded::parse(self.query.as_bytes());
+        all.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
     /// Whether it is that blob.
@@ -98,11 +105,12 @@ impl Drop for Registry {
     }
 }
 
-fn remember(log: &Mutex<Vec<Seen>>, request: &Request<Body>) -> Seen {
+pub(crate) fn remember(log: &Mutex<Vec<Seen>>, request: &Request<Body>) -> Seen {
     let mut log = log.lock().unwrap();
     let path = request.uri().path().to_owned();
     let seen = Seen {
         before: log.iter().filter(|s: &&Seen| s.path == path).count(),
+        method: request.method().clone(),
         path,
         query: request.uri().query().unwrap_or_default().to_owned(),
         headers: request.headers().clone(),

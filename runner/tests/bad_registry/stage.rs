@@ -1,9 +1,10 @@
-//! A store of its own, and pulls into it that end in bounded time.
+//! A store of its own, and pulls into it and pushes out of it that end in bounded time.
 
 use crate::registry::Registry;
-use sandlot::image::{Credentials, Digest, Image, Platform, Pull, Reference, Store};
+use sandlot::image::{Credentials, Digest, Event, Image, Platform, Progress, Pull, Push, Reference, Store};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The longest that a pull may take here.
@@ -45,12 +46,56 @@ impl Stage {
         Ok(self.store.resolve(&id.to_string()).unwrap())
     }
 
+    /// Has an image, and pushes it under that name; answers what was told of it, or the error's words.
+    pub(crate) async fn push(&self, host: &str, name: &str, image: &str) -> Result<Told, String> {
+        self.push_as(&format!("{host}/{name}"), image, None).await
+    }
+
+    pub(crate) async fn push_as(
+        &self,
+        reference: &str,
+        image: &str,
+        credentials: Option<Credentials>,
+    ) -> Result<Told, String> {
+        let repository: Reference = reference.parse().unwrap();
+        self.store.tag(image, &repository).unwrap();
+        let push = Push { repository: &repository, tag: repository.tag(), credentials, insecure: &[] };
+        let told = Told::default();
+        let done = tokio::time::timeout(PATIENCE, self.store.push(push, &told)).await;
+        let Ok(done) = done else { panic!("the push does not end") };
+        done.map(|_| told).map_err(|e| e.to_string())
+    }
+
     /// Pulls what cannot be pulled; answers the error's words. Nothing may be left of it.
     pub(crate) async fn fails(&self, registry: &Registry, name: &str) -> String {
         let before = self.listing();
         let words = self.pull(registry, name).await.map(drop).unwrap_err();
         assert_eq!(self.listing(), before, "something was left after: {words}");
         words
+    }
+}
+
+/// What was told of a push: a line for each event that has an end.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<Vec<String>>);
+
+impl Progress for Told {
+    fn event(&self, event: Event<'_>) {
+        let line = match event {
+            Event::Layer { id, step } => format!("{id}: {}", step.status()),
+            Event::Mounted { id, from } => format!("{id}: Mounted from {from}"),
+            Event::Pushed { tag, digest, size } => format!("{tag}: digest: {digest} size: {size}"),
+            Event::Status(words) => words.to_owned(),
+            _ => return,
+        };
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+impl Told {
+    /// How many lines have these words.
+    pub(crate) fn count(&self, words: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|line| line.contains(words)).count()
     }
 }
 

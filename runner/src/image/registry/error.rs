@@ -78,6 +78,52 @@ pub enum Error {
     /// It wants to see credentials, or other ones.
     #[error("registry {0}: unauthorized: log in with `sandlot login {0}`, or the image does not exist")]
     Unauthorized(String),
+    /// Nobody may write there, or we may not.
+    #[error(
+        "registry {host}: denied: requested access to {repository} is denied: log in with `sandlot login {host}` as somebody who may push there"
+    )]
+    Denied {
+        /// Which registry.
+        host: String,
+        /// Which of its repositories.
+        repository: String,
+    },
+    /// It does not take what was sent.
+    #[error("registry {host} refused {what} with {status}{}{said}", if .said.is_empty() { "" } else { ": " })]
+    Refused {
+        /// Which registry.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What was sent.
+        what: String,
+        /// Its own words.
+        said: String,
+    },
+    /// What it has now is something else than what was sent.
+    #[error("registry {host} took {expected} and says that it has {answered:?}: it is not believed")]
+    Another {
+        /// Which registry.
+        host: String,
+        /// What was sent.
+        expected: Digest,
+        /// What it says.
+        answered: String,
+    },
+    /// An upload did not come to its end.
+    #[error("registry {host}: the upload of blob {blob} broke off at {sent} of {size} bytes: {cause}")]
+    Cut {
+        /// Which registry.
+        host: String,
+        /// Which blob.
+        blob: Digest,
+        /// Bytes that it has.
+        sent: u64,
+        /// Bytes in all.
+        size: u64,
+        /// Why.
+        cause: String,
+    },
     /// It has no such thing.
     #[error("registry {host}: {what} not found{}", if .what.starts_with("manifest") { ": manifest unknown" } else { "" })]
     NotFound {
@@ -167,7 +213,13 @@ impl Error {
     /// Whether it is worth trying again.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Down { .. } | Self::Broken { .. } | Self::Status { status: 429 | 500.., .. })
+        matches!(
+            self,
+            Self::Down { .. }
+                | Self::Broken { .. }
+                | Self::Cut { .. }
+                | Self::Status { status: 429 | 500.., .. }
+        )
     }
 
     /// How long the registry wants us to wait.

@@ -1,4 +1,4 @@
-//! `Retry-After` and `Content-Range` (RFC 9110), read into numbers; knows no registry.
+//! `Retry-After`, `Content-Range` (RFC 9110) and an upload's `Range`, read into numbers; knows no registry.
 
 use jiff::Timestamp;
 use std::time::Duration;
@@ -31,6 +31,17 @@ pub(super) fn whole_length(header: &str) -> Option<u64> {
     header.trim().strip_prefix("bytes */")?.trim().parse().ok()
 }
 
+/// `0-9`, also `bytes=0-9`, of an upload: the bytes that have arrived. `0-0` is said of none as well as of one.
+pub(super) fn reached(header: &str) -> Option<u64> {
+    let header = header.trim();
+    let (first, last) = header.strip_prefix("bytes=").unwrap_or(header).split_once('-')?;
+    let last: u64 = last.trim().parse().ok()?;
+    if first.trim() != "0" {
+        return None;
+    }
+    Some(if last == 0 { 0 } else { last.checked_add(1)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +63,10 @@ mod tests {
         for wrong in ["", "bytes", "bytes 5-9", "bytes 9-5/10", "bytes 5-10/10", "items 5-9/10", "bytes */10"]
         {
             assert_eq!(content_range(wrong), None, "{wrong}");
+        }
+        assert_eq!([reached("0-9"), reached("bytes=0-9"), reached("0-0")], [Some(10), Some(10), Some(0)]);
+        for wrong in ["", "-", "1-9", "0-", "0-x", "0-18446744073709551615"] {
+            assert_eq!(reached(wrong), None, "{wrong}");
         }
         assert_eq!(whole_length("bytes */10"), Some(10));
         assert_eq!(whole_length("bytes 5-9/10"), None);

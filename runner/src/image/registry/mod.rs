@@ -1,36 +1,31 @@
 //! A client of one registry (OCI distribution specification 1.1): manifests and blobs, and who we are there.
 //!
-//! Redirects are followed by hand: what proves who we are goes to the registry and to the realm it names, and to no other
-//! host (CVE-2020-15157). Tokens are kept for the client's life.
+//! Tokens are kept for the client's life.
 
+mod access;
 mod challenge;
 mod error;
 mod headers;
+mod upload;
 
 pub use error::Error;
+pub(super) use upload::{Begun, Part};
 
 use super::credentials::Credentials;
 use super::manifest::{ACCEPT, MAX_MANIFEST};
 use super::{Digest, manifest};
+use access::{Ask, Scope};
 use bytes::Bytes;
-use challenge::Challenge;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use reqwest::header::{
-    ACCEPT as ACCEPT_HEADER, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderName, LOCATION, RANGE,
-    RETRY_AFTER, WWW_AUTHENTICATE,
-};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::header::{ACCEPT as ACCEPT_HEADER, CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 use url::Url;
 
-/// The most redirects of one request.
-const REDIRECTS: usize = 5;
-/// The longest answer that holds a token.
-const MAX_TOKEN: u64 = 256 << 10;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing may come.
@@ -40,6 +35,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
+    /// For uploads: how long nothing comes says nothing while we are the ones who send.
+    patient: reqwest::Client,
     host: String,
     base: Url,
     credentials: Option<Credentials>,
@@ -78,15 +75,17 @@ impl Client {
         let plain = matches!(name, "localhost" | "127.0.0.1" | "[::1]") || insecure.iter().any(|i| i == host);
         let scheme = if plain { "http" } else { "https" };
         let base = format!("{scheme}://{address}/v2/").parse().map_err(|_| Error::Host(host.to_owned()))?;
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .no_proxy()
-            .user_agent(concat!("sandlot/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| Error::down(host, &e))?;
-        Ok(Self { http, host: host.to_owned(), base, credentials, tokens: Mutex::default() })
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT)
+                .no_proxy()
+                .user_agent(concat!("sandlot/", env!("CARGO_PKG_VERSION")))
+        };
+        let down = |e| Error::down(host, &e);
+        let http = builder().read_timeout(SILENCE).build().map_err(down)?;
+        let patient = builder().build().map_err(down)?;
+        Ok(Self { http, patient, host: host.to_owned(), base, credentials, tokens: Mutex::default() })
     }
 
     /// The registry's name, as in a reference.
@@ -104,7 +103,7 @@ impl Client {
     /// # Errors
     /// [`Error::Unauthorized`] if not.
     pub async fn check(&self) -> Result<(), Error> {
-        let response = self.send(&Method::GET, self.url("")?, "", &[]).await?;
+        let response = self.send(&Ask::get(self.url("")?, Scope::none())).await?;
         self.success(response, "its greeting").map(drop)
     }
 
@@ -114,7 +113,8 @@ impl Client {
     /// [`Error::NotFound`], [`Error::TooLarge`], [`Error::Wrong`] if it is not what the digest says.
     pub async fn manifest(&self, repository: &str, key: &str) -> Result<Fetched, Error> {
         let url = self.url(&format!("{repository}/manifests/{key}"))?;
-        let response = self.send(&Method::GET, url, repository, &[(ACCEPT_HEADER.as_str(), ACCEPT)]).await?;
+        let ask = Ask::get(url, Scope::pull(repository)).header(ACCEPT_HEADER, ACCEPT);
+        let response = self.send(&ask).await?;
         let what = format!("manifest for {repository}:{key}");
         let response = self.success(response, &what)?;
         let media_type = header(&response, &CONTENT_TYPE).map(ToOwned::to_owned);
@@ -139,9 +139,9 @@ impl Client {
     ) -> Result<Body, Error> {
         let url = self.url(&format!("{repository}/blobs/{digest}"))?;
         let range = format!("bytes={offset}-");
-        let headers = [(RANGE.as_str(), range.as_str())];
-        let headers = if offset == 0 { &[][..] } else { &headers[..] };
-        let response = self.send(&Method::GET, url, repository, headers).await?;
+        let ask = Ask::get(url, Scope::pull(repository));
+        let ask = if offset == 0 { ask } else { ask.header(RANGE, range) };
+        let response = self.send(&ask).await?;
         let another = |found| Error::Size { host: self.host.clone(), blob: *digest, found, size };
         let range = header(&response, &CONTENT_RANGE).unwrap_or_default().to_owned();
         if offset > 0 && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
@@ -184,113 +184,24 @@ impl Client {
         Ok(bytes)
     }
 
-    /// Sends a request, proves who we are if asked to, and follows redirects.
-    async fn send(
-        &self,
-        method: &Method,
-        url: Url,
-        scope: &str,
-        headers: &[(&str, &str)],
-    ) -> Result<Response, Error> {
-        let known = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned();
-        let response = self.follow(method, url.clone(), known.as_deref(), headers).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
-        }
-        let asked = header(&response, &WWW_AUTHENTICATE).and_then(challenge::parse);
-        let Some(proof) = self.proof(asked, scope).await? else { return Ok(response) };
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.to_owned(), proof.clone());
-        self.follow(method, url, Some(&proof), headers).await
-    }
-
-    async fn follow(
-        &self,
-        method: &Method,
-        url: Url,
-        proof: Option<&str>,
-        headers: &[(&str, &str)],
-    ) -> Result<Response, Error> {
-        let origin = url.origin();
-        let mut url = url;
-        for _ in 0..=REDIRECTS {
-            let mut request = self.http.request(method.clone(), url.clone());
-            for (name, value) in headers {
-                request = request.header(*name, *value);
-            }
-            if let Some(proof) = proof.filter(|_| url.origin() == origin) {
-                request = request.header(AUTHORIZATION, proof);
-            }
-            let response = request.send().await.map_err(|e| Error::down(&self.host, &e))?;
-            if !response.status().is_redirection() {
-                return Ok(response);
-            }
-            let to = header(&response, &LOCATION).and_then(|l| url.join(l).ok());
-            let next = to.ok_or_else(|| self.astray("it names no address"))?;
-            if url.scheme() == "https" && next.scheme() != "https" {
-                return Err(self.astray("from TLS to plain HTTP"));
-            }
-            url = next;
-        }
-        Err(self.astray("too many times"))
-    }
-
-    fn astray(&self, why: &'static str) -> Error {
-        Error::Redirect(self.host.clone(), why)
-    }
-
-    /// The value of `Authorization` that answers a challenge.
-    async fn proof(&self, asked: Option<Challenge>, scope: &str) -> Result<Option<String>, Error> {
-        match (asked, &self.credentials) {
-            (Some(Challenge::Basic), Some(own)) => Ok(Some(basic(own))),
-            (Some(Challenge::Bearer { realm, service, scope: asked }), own) => {
-                let scope = asked.unwrap_or_else(|| format!("repository:{scope}:pull"));
-                self.token(&realm, service.as_deref(), &scope, own.as_ref()).await.map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    async fn token(
-        &self,
-        realm: &str,
-        service: Option<&str>,
-        scope: &str,
-        own: Option<&Credentials>,
-    ) -> Result<String, Error> {
-        let mut url: Url = realm.parse().map_err(|_| Error::Host(realm.to_owned()))?;
-        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if url.scheme() != "https" && !local && self.base.scheme() == "https" {
-            return Err(self.astray("a token by plain HTTP"));
-        }
-        if let Some(service) = service {
-            url.query_pairs_mut().append_pair("service", service);
-        }
-        url.query_pairs_mut().append_pair("scope", scope);
-        let mut request = self.http.get(url);
-        if let Some(own) = own {
-            request = request.header(AUTHORIZATION, basic(own));
-        }
-        let response = request.send().await.map_err(|e| Error::down(&self.host, &e))?;
-        let response = self.success(response, "a token")?;
-        let text = self.body(response, "the answer with a token", MAX_TOKEN).await?;
-        let answer: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-        let token = answer.get("token").or_else(|| answer.get("access_token")).and_then(|t| t.as_str());
-        token.map(|t| format!("Bearer {t}")).ok_or_else(|| Error::Unauthorized(self.host.clone()))
-    }
-
     /// Turns an answer that is no success into an error.
     fn success(&self, response: Response, what: &str) -> Result<Response, Error> {
-        let status = response.status();
-        let (host, what) = (self.host.clone(), what.to_owned());
-        let retry = header(&response, &RETRY_AFTER).and_then(|v| headers::retry_after(v, Timestamp::now()));
-        match status {
+        let host = self.host.clone();
+        match response.status() {
             s if s.is_success() => Ok(response),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized(host)),
-            StatusCode::NOT_FOUND => Err(Error::NotFound { host, what }),
-            s => Err(match retry.filter(|wait| *wait > error::LONGEST) {
-                Some(wait) => Error::Wait { host, status: s.as_u16(), what, wait },
-                None => Error::Status { host, status: s.as_u16(), what, retry },
-            }),
+            StatusCode::NOT_FOUND => Err(Error::NotFound { host, what: what.to_owned() }),
+            _ => Err(self.status(&response, what)),
+        }
+    }
+
+    /// What a status says that has no meaning of its own, and when to ask again.
+    fn status(&self, response: &Response, what: &str) -> Error {
+        let (host, what, status) = (self.host.clone(), what.to_owned(), response.status().as_u16());
+        let retry = header(response, &RETRY_AFTER).and_then(|v| headers::retry_after(v, Timestamp::now()));
+        match retry.filter(|wait| *wait > error::LONGEST) {
+            Some(wait) => Error::Wait { host, status, what, wait },
+            None => Error::Status { host, status, what, retry },
         }
     }
 }
@@ -298,12 +209,6 @@ impl Client {
 /// A header's text, if it is there and is text.
 fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     response.headers().get(name).and_then(|v| v.to_str().ok())
-}
-
-fn basic(own: &Credentials) -> String {
-    use base64::Engine as _;
-    let pair = format!("{}:{}", own.username, own.password);
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
 }
 
 /// What is understood of manifests, for callers that look at one.

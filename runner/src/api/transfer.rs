@@ -1,0 +1,220 @@
+//! Images on their way: pulled, pushed, loaded and imported, with progress as Docker's JSON lines; and logins.
+
+use super::error::{Answer, Error};
+use super::query::{Parameters, all};
+use crate::engine::Engine;
+use crate::image::{self, Credentials, Event, Platform, Progress, Pull, Push, Step};
+use axum::body::Body;
+use axum::extract::{Query, RawQuery, Request, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use futures_util::StreamExt;
+use hyper::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+/// `POST /images/load`: an archive as `docker save` or skopeo writes it.
+pub(super) async fn load(State(engine): State<Engine>, request: Request) -> Answer {
+    let names = archive(engine, request, |engine, reader| Ok(engine.images.load(reader)?)).await?;
+    let lines: String = names
+        .iter()
+        .map(|n| json!({ "stream": format!("Loaded image: {n}\n") }).to_string() + "\n")
+        .collect();
+    Ok(([(hyper::header::CONTENT_TYPE, "application/json")], lines).into_response())
+}
+
+/// Runs `f` on a thread of its own with the request's body as something that can be read.
+async fn archive<T: Send + 'static>(
+    engine: Engine,
+    request: Request,
+    f: impl FnOnce(&Engine, &mut (dyn std::io::Read + Send)) -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    let stream = request.into_body().into_data_stream().map(|piece| piece.map_err(std::io::Error::other));
+    let reader = tokio_util::io::StreamReader::new(Box::pin(stream));
+    let mut reader = tokio_util::io::SyncIoBridge::new(reader);
+    tokio::task::spawn_blocking(move || f(&engine, &mut reader))
+        .await
+        .map_err(|e| Error::bad(e.to_string()))?
+}
+
+/// `POST /images/create`: pull (`fromImage`), or import (`fromSrc=-`).
+pub(super) async fn create(
+    State(engine): State<Engine>,
+    Query(p): Query<Parameters>,
+    headers: HeaderMap,
+    RawQuery(raw): RawQuery,
+    request: Request,
+) -> Answer {
+    if let Some(source) = p.text("fromSrc") {
+        return import(engine, source, &p, all(raw.as_deref(), "changes"), request).await;
+    }
+    let name = p.text("fromImage").ok_or_else(|| Error::bad("fromImage or fromSrc is needed"))?;
+    let name = match p.text("tag") {
+        Some(digest) if digest.starts_with("sha256:") => format!("{name}@{digest}"),
+        Some(tag) => format!("{name}:{tag}"),
+        None => name.to_owned(),
+    };
+    let reference = super::images::reference(&name)?;
+    let platform = match p.text("platform") {
+        Some(text) => text.parse().map_err(|e: image::ParsePlatformError| Error::bad(e.to_string()))?,
+        None => Platform::host(),
+    };
+    let credentials = credentials(&headers);
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let lines = Lines(sender);
+    tokio::spawn(async move {
+        let insecure = engine.settings.insecure_registries.clone();
+        let pull = Pull { reference: &reference, platform: &platform, credentials, insecure: &insecure };
+        match engine.images.pull(pull, &lines).await {
+            Ok(id) => engine.events.tell("image", "pull", id.to_string(), [("name".to_owned(), name)].into()),
+            Err(e) => lines.fail(&e),
+        }
+    });
+    answer(receiver)
+}
+
+/// Pushes an image, or all of a repository; a client that leaves ends it.
+pub(super) fn push(engine: Engine, name: &str, p: &Parameters, headers: &HeaderMap) -> Answer {
+    let repository = super::images::reference(name)?;
+    if repository.digest().is_some() {
+        return Err(Error::bad("cannot push a digest reference"));
+    }
+    // Said in the name or beside it; said nowhere, all are meant.
+    let inside = name.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'));
+    let tag = p.text("tag").or(inside).map(ToOwned::to_owned);
+    let credentials = credentials(headers);
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let lines = Lines(sender);
+    tokio::spawn(async move {
+        let insecure = engine.settings.insecure_registries.clone();
+        let push = Push { repository: &repository, tag: tag.as_deref(), credentials, insecure: &insecure };
+        let done = tokio::select! {
+            done = engine.images.push(push, &lines) => done,
+            () = lines.0.closed() => return,
+        };
+        match done {
+            Ok(pushed) => {
+                for (tag, _) in pushed {
+                    let name = format!("{}:{tag}", repository.familiar_name());
+                    let about = [("name".to_owned(), repository.familiar_name())];
+                    engine.events.tell("image", "push", name, about.into());
+                }
+            }
+            Err(e) => lines.fail(&e),
+        }
+    });
+    answer(receiver)
+}
+
+/// An answer of lines that come as they are made.
+fn answer(receiver: mpsc::UnboundedReceiver<String>) -> Answer {
+    let body = futures_util::stream::unfold(receiver, |mut receiver| async move {
+        let line: String = receiver.recv().await?;
+        Some((Ok::<_, std::convert::Infallible>(line), receiver))
+    });
+    Response::builder()
+        .header(hyper::header::CONTENT_TYPE, "application/json")
+        .body(Body::from_stream(body))
+        .map_err(|e| Error::bad(e.to_string()))
+}
+
+async fn import(
+    engine: Engine,
+    source: &str,
+    p: &Parameters,
+    changes: Vec<String>,
+    request: Request,
+) -> Answer {
+    if source != "-" {
+        return Err(Error::bad(
+            "importing from an address is refused: the engine fetches nothing but images",
+        ));
+    }
+    let name = match (p.text("repo"), p.text("tag")) {
+        (Some(repo), tag) => Some(super::images::reference(&format!("{repo}:{}", tag.unwrap_or("latest")))?),
+        (None, _) => None,
+    };
+    let message = p.text("message").unwrap_or("imported").to_owned();
+    let import = move |engine: &Engine, reader: &mut (dyn std::io::Read + Send)| {
+        Ok(engine.images.import(reader, name.as_ref(), (&changes, &message))?)
+    };
+    let id = archive(engine, request, import).await?;
+    let line = json!({ "status": id.to_string() }).to_string() + "\n";
+    Ok(([(hyper::header::CONTENT_TYPE, "application/json")], line).into_response())
+}
+
+/// `{"username", "password", "identitytoken"}` in base64, as Docker's clients send it.
+fn credentials(headers: &HeaderMap) -> Option<Credentials> {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    let header = headers.get("x-registry-auth")?.to_str().ok()?;
+    let bytes = URL_SAFE.decode(header).or_else(|_| STANDARD.decode(header)).ok()?;
+    of(&serde_json::from_slice(&bytes).ok()?)
+}
+
+fn of(value: &Value) -> Option<Credentials> {
+    let text =
+        |name: &str| value.get(name).and_then(Value::as_str).filter(|t| !t.is_empty()).map(ToOwned::to_owned);
+    match text("identitytoken") {
+        Some(password) => Some(Credentials { username: "<token>".into(), password }),
+        None => Some(Credentials { username: text("username")?, password: text("password")? }),
+    }
+}
+
+/// Whether a registry takes these credentials.
+pub(super) async fn login(engine: &Engine, wanted: &Value) -> Answer<()> {
+    let host = wanted.get("serveraddress").and_then(Value::as_str).unwrap_or("docker.io");
+    let host =
+        host.trim_start_matches("https://").trim_start_matches("http://").split('/').next().unwrap_or(host);
+    let host = if host == "index.docker.io" || host.is_empty() { "docker.io" } else { host };
+    let client = image::RegistryClient::new(host, &engine.settings.insecure_registries, of(wanted))
+        .map_err(|e| Error::bad(e.to_string()))?;
+    client.check().await.map_err(|e| {
+        let refused = matches!(e, image::RegistryError::Unauthorized(_));
+        Error::new(
+            if refused { StatusCode::UNAUTHORIZED } else { StatusCode::INTERNAL_SERVER_ERROR },
+            e.to_string(),
+        )
+    })
+}
+
+/// Progress as Docker's JSON lines. Unbounded, but small: at most fifty lines a layer.
+struct Lines(mpsc::UnboundedSender<String>);
+
+impl Lines {
+    fn send(&self, line: &Value) {
+        // A client that left does not stop a pull.
+        self.0.send(format!("{line}\n")).unwrap_or_default();
+    }
+
+    /// The last line, where it went wrong.
+    fn fail(&self, e: &image::Error) {
+        self.send(&json!({ "errorDetail": { "message": e.to_string() }, "error": e.to_string() }));
+    }
+}
+
+impl Progress for Lines {
+    fn event(&self, event: Event<'_>) {
+        let line = match event {
+            Event::Begin { tag, name } => json!({ "status": format!("Pulling from {name}"), "id": tag }),
+            Event::Digest(digest) => json!({ "status": format!("Digest: {digest}") }),
+            Event::Status(words) => json!({ "status": words }),
+            Event::Mounted { id, from } => {
+                json!({ "status": format!("Mounted from {from}"), "id": id, "progressDetail": {} })
+            }
+            Event::Pushed { tag, digest, size } => {
+                self.send(&json!({ "status": format!("{tag}: digest: {digest} size: {size}") }));
+                json!({ "progressDetail": {}, "aux": { "Tag": tag, "Digest": digest, "Size": size } })
+            }
+            Event::Layer { id, step } => match step {
+                Step::Downloading { current, total }
+                | Step::Extracting { current, total }
+                | Step::Pushing { current, total } => json!({
+                    "status": step.status(), "id": id,
+                    "progressDetail": { "current": current, "total": total },
+                }),
+                _ => json!({ "status": step.status(), "id": id, "progressDetail": {} }),
+            },
+        };
+        self.send(&line);
+    }
+}
