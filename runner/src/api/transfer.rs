@@ -212,6 +212,10 @@ impl Progress for Lines {
                     "status": step.status(), "id": id,
                     "progressDetail": { "current": current, "total": total },
                 }),
+                Step::Retrying { seconds } => {
+                    let seconds = format!("{seconds} second{}", if seconds == 1 { "" } else { "s" });
+                    json!({ "status": format!("Retrying in {seconds}"), "id": id, "progressDetail": {} })
+                }
                 _ => json!({ "status": step.status(), "id": id, "progressDetail": {} }),
             },
         };

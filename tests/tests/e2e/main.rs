@@ -7,6 +7,7 @@ mod containers;
 mod dockerfile;
 mod files;
 mod nested;
+mod pushing;
 mod remote;
 mod sessions;
 mod survival;
