@@ -144,6 +144,18 @@ impl Sandbox {
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }
 
+    /// What `docker events` tells of all that has happened so far, a line each.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn events(&self, filters: &[&str]) -> Result<String> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        let until = format!("{}.{:09}", now.as_secs(), now.subsec_nanos());
+        let mut arguments = vec!["events", "--since", "1", "--until", &until];
+        filters.iter().for_each(|filter| arguments.extend(["--filter", filter]));
+        self.ok(&arguments)
+    }
+
     /// A command of `sandlot` itself that talks to this engine.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use super::filters::Filters;
 use super::query::Parameters;
 use crate::engine::Engine;
 use crate::engine::container::Container;
+use crate::engine::health::Status as Health;
 use crate::engine::record::{Record, State as Condition};
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -44,6 +45,8 @@ pub(super) async fn list(State(engine): State<Engine>, Query(p): Query<Parameter
             && filters.any("ancestor", image)
             && filters.any("exited", exited)
             && filters.any("volume", volume)
+            && filters
+                .any("health", |word| record.health.as_ref().map_or("none", |h| h.status.word()) == word)
             && filters.labels(&record.config.labels)
     };
     let chosen = engine.containers().into_iter().filter(|c| suits(c)).take(limit);
@@ -67,7 +70,7 @@ pub(super) fn line(engine: &Engine, record: &Record, written: u64) -> Value {
         "Ports": [],
         "Labels": record.config.labels,
         "State": record.state.word(),
-        "Status": status(&record.state),
+        "Status": status(record),
         "HostConfig": { "NetworkMode": network(record) },
         "NetworkSettings": { "Networks": {} },
         "Mounts": mounts(engine, record),
@@ -87,10 +90,15 @@ fn network(record: &Record) -> &str {
 }
 
 /// "Up 3 minutes", "Exited (1) 2 hours ago": words for people.
-fn status(state: &Condition) -> String {
-    match state {
+fn status(record: &Record) -> String {
+    let health = match record.health.as_ref().map(|h| h.status) {
+        None => String::new(),
+        Some(Health::Starting) => " (health: starting)".to_owned(),
+        Some(other) => format!(" ({})", other.word()),
+    };
+    match &record.state {
         Condition::Created => "Created".into(),
-        Condition::Running { since, .. } => format!("Up {}", ago(*since)),
+        Condition::Running { since, .. } => format!("Up {}{health}", ago(*since)),
         Condition::Paused { since, .. } => format!("Up {} (Paused)", ago(*since)),
         Condition::Exited(exit) => format!("Exited ({}) {} ago", exit.code, ago(exit.at)),
     }
@@ -128,7 +136,7 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
         "Created": record.created.to_string(),
         "Path": path,
         "Args": arguments,
-        "State": state(&record.state),
+        "State": state(&record),
         "Image": record.image,
         "ResolvConfPath": "",
         "HostnamePath": "",
@@ -150,14 +158,15 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
     })))
 }
 
-fn state(state: &Condition) -> Value {
+fn state(record: &Record) -> Value {
+    let state = &record.state;
     let exit = match state {
         Condition::Exited(exit) => Some(exit),
         _ => None,
     };
     let alive = state.alive();
     let started = alive.map(|(_, since)| since).or(exit.and_then(|e| e.started));
-    json!({
+    let mut shown = json!({
         "Status": state.word(),
         "Running": alive.is_some(),
         "Paused": matches!(state, Condition::Paused { .. }),
@@ -169,7 +178,11 @@ fn state(state: &Condition) -> Value {
         "Error": exit.map_or("", |e| e.error.as_str()),
         "StartedAt": started.map_or_else(|| NEVER.to_owned(), |t| t.to_string()),
         "FinishedAt": exit.map_or_else(|| NEVER.to_owned(), |e| e.at.to_string()),
-    })
+    });
+    if let Some(health) = &record.health {
+        shown["Health"] = json!(health);
+    }
+    shown
 }
 
 /// What `-v`, `--mount` and the image have mounted; a `--tmpfs` is left out, as Docker does.

@@ -12,8 +12,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What of a container's configuration an image has too.
-const TAKEN: [&str; 9] =
-    ["Cmd", "Entrypoint", "Env", "ExposedPorts", "Labels", "StopSignal", "User", "Volumes", "WorkingDir"];
+const TAKEN: [&str; 11] = [
+    "Cmd",
+    "Entrypoint",
+    "Env",
+    "ExposedPorts",
+    "Healthcheck",
+    "Labels",
+    "Shell",
+    "StopSignal",
+    "User",
+    "Volumes",
+    "WorkingDir",
+];
 
 /// How an image is to be made.
 #[derive(Debug, Default)]

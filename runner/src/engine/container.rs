@@ -28,6 +28,8 @@ pub struct Container {
     pub(super) stdin: tokio::sync::Mutex<Option<super::streams::Input>>,
     /// The tasks that read what it prints.
     pub(super) readers: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    /// Who looks after its health.
+    pub(super) health: Mutex<Option<tokio::task::AbortHandle>>,
     /// Its control group, from the start to the end of its first process.
     pub(super) group: Mutex<Option<Group>>,
 }
@@ -55,6 +57,7 @@ impl Container {
             record: Mutex::new(record),
             stdin: tokio::sync::Mutex::default(),
             readers: Mutex::default(),
+            health: Mutex::default(),
             group: Mutex::default(),
         }
     }

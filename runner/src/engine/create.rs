@@ -2,11 +2,12 @@
 
 use super::container::Container;
 use super::error::{Doing, Error};
-use super::model::{Config, HostConfig};
+use super::model::{Config, Healthcheck, HostConfig};
 use super::record::{Record, State};
 use super::validate;
 use super::{Engine, Settings};
 use crate::container::spec::IdRange;
+use crate::image::Beyond;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ impl Engine {
             .map_err(|_| Error::not_found("image", config.image.clone()))?;
         let mut config = config;
         merge(&mut config, &image.config);
+        inherit(&mut config, self.images.beyond(&image))?;
         let id = identifier()?;
         if config.hostname.is_empty() {
             id[..12].clone_into(&mut config.hostname);
@@ -68,6 +70,7 @@ impl Engine {
             config,
             host,
             mounts,
+            health: None,
             slot: slot.number(),
             state: State::Created,
             restarts: 0,
@@ -253,6 +256,19 @@ fn merge(config: &mut Config, image: &oci_spec::image::ImageConfiguration) {
     for path in defaults.volumes().iter().flatten() {
         config.volumes.entry(path.clone()).or_default();
     }
+}
+
+/// What Docker's images say beyond, where the caller said nothing.
+fn inherit(config: &mut Config, image: Beyond) -> Result<(), Error> {
+    let theirs = image.healthcheck.and_then(|value| serde_json::from_value::<Healthcheck>(value).ok());
+    match (&mut config.healthcheck, theirs) {
+        (Some(own), Some(theirs)) => own.inherit(theirs),
+        (own @ None, theirs) => *own = theirs,
+        (Some(_), None) => {}
+    }
+    config.shell = config.shell.take().or(image.shell);
+    // What cannot be is said now.
+    config.healthcheck.as_ref().map_or(Ok(()), |h| h.check(config.shell.as_deref()).map(drop))
 }
 
 #[cfg(test)]

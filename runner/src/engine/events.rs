@@ -1,6 +1,7 @@
 //! What happened, for those who listen and those who ask later.
 
 use super::container::Container;
+use super::record::{Record, State};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -58,14 +59,28 @@ impl Default for Events {
 impl Events {
     /// Something happened to a container.
     pub fn container(&self, action: &str, container: &Container) {
+        self.container_with(action, container, &[]);
+    }
+
+    /// Something happened to a container, and there is more to be said of it.
+    pub fn container_with(&self, action: &str, container: &Container, more: &[(&str, &str)]) {
         let record = container.record();
-        let mut attributes = record.config.labels.clone();
-        attributes.insert("name".into(), record.name.clone());
-        attributes.insert("image".into(), record.config.image.clone());
-        if let super::record::State::Exited(exit) = &record.state {
-            attributes.insert("exitCode".into(), exit.code.to_string());
-        }
+        let mut attributes = record.config.labels;
+        attributes.insert("name".into(), record.name);
+        attributes.insert("image".into(), record.config.image);
+        attributes.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         self.tell("container", action, container.id.clone(), attributes);
+    }
+
+    /// A container's first process has ended, as its record says.
+    pub(super) fn died(&self, container: &Container, record: &Record) {
+        let State::Exited(exit) = &record.state else { return };
+        if exit.oom_killed {
+            self.container("oom", container);
+        }
+        let lasted = exit.started.map_or(0, |started| exit.at.duration_since(started).as_secs());
+        let (code, lasted) = (exit.code.to_string(), lasted.to_string());
+        self.container_with("die", container, &[("exitCode", &code), ("execDuration", &lasted)]);
     }
 
     /// Something happened.

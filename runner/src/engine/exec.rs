@@ -5,6 +5,7 @@ use super::container::Container;
 use super::error::{Doing, Error};
 use super::streams::Streams;
 use super::validate;
+use crate::container::cgroup::Group;
 use crate::container::spec::Stdio;
 use crate::spawner::client::{ExitStatus, INIT, Stream};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,20 @@ pub struct Exec {
     pub state: watch::Sender<ExecState>,
     /// Where to tell its terminal the size.
     input: tokio::sync::Mutex<Option<Arc<super::streams::Input>>>,
+}
+
+impl Exec {
+    /// Its exit code, once it has ended.
+    pub async fn code(&self) -> i32 {
+        let mut state = self.state.subscribe();
+        loop {
+            if let ExecState::Ended(code) = *state.borrow_and_update() {
+                return code;
+            }
+            // The sender is our own: it cannot be gone.
+            state.changed().await.unwrap_or_default();
+        }
+    }
 }
 
 /// What an execution is in.
@@ -110,7 +125,10 @@ impl Engine {
         if all.len() >= EXECUTIONS {
             return Err(Error::Conflict(format!("there are {EXECUTIONS} executions that have not ended")));
         }
-        all.insert(id.clone(), Arc::new(exec));
+        let exec = Arc::new(exec);
+        all.insert(id.clone(), Arc::clone(&exec));
+        drop(all);
+        self.exec_event("exec_create", &container, &exec, &[]);
         Ok(id)
     }
 
@@ -122,10 +140,12 @@ impl Engine {
         self.execs.lock().get(id).cloned().ok_or_else(|| Error::not_found("exec instance", id))
     }
 
-    /// The ids of a container's executions.
+    /// The ids of a container's executions that have not ended.
     #[must_use]
     pub fn execs_of(&self, container: &str) -> Vec<String> {
-        self.execs.lock().values().filter(|e| e.container == container).map(|e| e.id.clone()).collect()
+        let lives = |e: &&Arc<Exec>| !matches!(*e.state.borrow(), ExecState::Ended(_));
+        let all = self.execs.lock();
+        all.values().filter(|e| e.container == container).filter(lives).map(|e| e.id.clone()).collect()
     }
 
     /// Starts an execution.
@@ -155,6 +175,8 @@ impl Engine {
             process.cwd = cwd;
         }
         let join = self.join(&container)?;
+        // Before it is there, as Docker says it: its end may come at any moment after.
+        self.exec_event("exec_start", &container, &exec, &[]);
         let started = self.spawner.exec(&container.id, id, &process, join).await?;
         exec.state.send_if_modified(|state| {
             let fresh = *state == ExecState::Created;
@@ -187,6 +209,10 @@ impl Engine {
     /// An execution (or a terminal) has ended.
     pub(super) fn exec_ended(&self, container: &str, process: &str, status: ExitStatus) {
         if let Ok(exec) = self.exec(process) {
+            if let Some(container) = self.by_id(container) {
+                let code = status.code().to_string();
+                self.exec_event("exec_die", &container, &exec, &[("exitCode", &code)]);
+            }
             exec.state.send_replace(ExecState::Ended(status.code()));
             let (spawner, container, process) =
                 (self.spawner.clone(), container.to_owned(), process.to_owned());
@@ -198,10 +224,38 @@ impl Engine {
         }
     }
 
+    /// Something happened to an execution.
+    pub(super) fn exec_event(&self, action: &str, container: &Container, exec: &Exec, more: &[(&str, &str)]) {
+        let mut words = vec![("execID", exec.id.as_str())];
+        words.extend(more);
+        let action = match action {
+            "exec_create" | "exec_start" => format!("{action}: {}", exec.request.cmd.join(" ")),
+            other => other.to_owned(),
+        };
+        self.events.container_with(&action, container, &words);
+    }
+
+    /// Ends an execution that still runs, with all that it started.
+    pub(super) async fn end_exec(&self, container: &Container, exec: &Exec) {
+        let ExecState::Running(leader) = *exec.state.borrow() else { return };
+        // Each execution is a session of its own: what it started is found by that. A failure means that it is over.
+        for pid in container.with_group(Group::pids).ok().and_then(Result::ok).unwrap_or_default() {
+            if pid != leader && session(pid) == Some(leader) {
+                end(pid, leader);
+            }
+        }
+        self.spawner.signal(&container.id, &exec.id, 9).await.unwrap_or_default();
+    }
+
+    /// Forgets an execution that nobody will ask for.
+    pub(super) fn forget_exec(&self, id: &str) {
+        self.execs.lock().remove(id);
+    }
+
     /// The groups that a new process of a container joins.
     pub(super) fn join(&self, container: &Container) -> Result<Vec<std::os::fd::OwnedFd>, Error> {
         container
-            .with_group(crate::container::cgroup::Group::join)?
+            .with_group(Group::join)?
             .map_err(std::io::Error::other)
             .doing(|| "joining the control group".into())
     }
@@ -213,6 +267,22 @@ impl Engine {
                 self.spawner.forget(container, &state.process).await.unwrap_or_default();
             }
         }
+    }
+}
+
+/// The session of a process, by the host's numbers.
+fn session(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// Kills a process if it is (still) of that session: its number cannot become another's while the descriptor is held.
+fn end(pid: i32, leader: i32) {
+    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+    let Some(number) = Pid::from_raw(pid) else { return };
+    let Ok(held) = pidfd_open(number, PidfdFlags::empty()) else { return };
+    if session(pid) == Some(leader) {
+        pidfd_send_signal(&held, Signal::KILL).unwrap_or_default();
     }
 }
 

@@ -83,9 +83,13 @@ impl Engine {
         }
         self.read_output(container, started.stdio).await?;
         let since = jiff::Timestamp::now();
-        container.change(|record| record.state = State::Running { pid: started.pid, since })?;
+        container.change(|record| {
+            record.state = State::Running { pid: started.pid, since };
+            record.health = record.config.check().map(|_| super::health::Health::default());
+        })?;
         self.volume_events(container, "mount");
         self.events.container("start", container);
+        self.mind_health(container);
         Ok(())
     }
 
@@ -208,9 +212,9 @@ impl Engine {
         if let Err(e) = changed {
             tracing::warn!("{e}");
         }
-        self.events.container("die", &container);
-        self.volume_events(&container, "unmount");
         let record = container.record();
+        self.events.died(&container, &record);
+        self.volume_events(&container, "unmount");
         if record.host.auto_remove {
             if let Err(e) = self.discard(&container) {
                 tracing::warn!("{e}");

@@ -181,6 +181,9 @@ impl Engine {
             .map_err(|e| Error::Conflict(e.to_string()))?;
         container.change(|record| record.state = next)?;
         self.events.container(if what == Freeze::Pause { "pause" } else { "unpause" }, &container);
+        if what == Freeze::Unpause {
+            self.mind_health(&container);
+        }
         Ok(())
     }
 

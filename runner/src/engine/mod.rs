@@ -11,6 +11,7 @@ pub mod error;
 pub mod events;
 pub mod exec;
 pub mod files;
+pub mod health;
 pub mod io;
 mod launch;
 pub mod lifecycle;

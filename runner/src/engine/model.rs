@@ -1,8 +1,10 @@
 //! What a container is to be, in Docker's own words: the names of the Docker Engine API, which are also those of the
 //! records on disk. Plain data; [`super::validate`] says what of it is possible.
 
+mod health;
 mod mounts;
 
+pub use health::{Check, Healthcheck};
 pub use mounts::{BindOptions, Driver, MountRequest, TmpfsOptions, VolumeOptions};
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -62,6 +64,10 @@ pub struct Config {
     pub exposed_ports: BTreeMap<String, serde_json::Value>,
     pub stop_signal: Option<String>,
     pub stop_timeout: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Healthcheck>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell: Option<Vec<String>>,
 }
 
 /// `HostConfig` of the Docker Engine API.

@@ -31,6 +31,9 @@ pub struct Record {
     /// What is mounted in it.
     #[serde(default)]
     pub mounts: Vec<super::mount::Mount>,
+    /// How it is, if that is looked at.
+    #[serde(default)]
+    pub health: Option<super::health::Health>,
     /// The number of its range of ids.
     pub slot: u32,
     /// What it is in.

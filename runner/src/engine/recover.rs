@@ -56,6 +56,7 @@ impl Engine {
                     Ok(stdio) => self.read_output(container, stdio).await?,
                     Err(e) => tracing::warn!(container = container.id, "its output is lost: {e}"),
                 }
+                self.mind_health(container);
                 if let Some(status) = process.status {
                     tokio::spawn(self.clone().ended(Arc::clone(container), status));
                 }

@@ -4,6 +4,7 @@
 //! [`Store::resolve`] as directories of unpacked layers, and go by pushing and saving. It knows no container, no HTTP server and no user interface.
 
 mod archive;
+mod beyond;
 mod busy;
 mod commit;
 mod credentials;
@@ -30,6 +31,7 @@ pub mod tree;
 mod unpack;
 mod upload;
 
+pub use beyond::Beyond;
 pub use commit::Commit;
 pub use credentials::{Credentials, Keyring};
 pub use digest::{Digest, ParseDigestError};

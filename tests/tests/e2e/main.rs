@@ -6,6 +6,7 @@ mod command_line;
 mod containers;
 mod dockerfile;
 mod files;
+mod health;
 mod nested;
 mod pushing;
 mod remote;
