@@ -6,11 +6,10 @@ use anyhow::Context;
 use sandlot_server::config::{self, Config};
 use sandlot_server::privileges;
 use sandlot_server::server::Server;
-use sandlot_server::session::docker::DockerEngine;
+use sandlot_server::session;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -60,7 +59,13 @@ fn run(config: Config) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config, folder: PathBuf, listener: TcpListener) -> anyhow::Result<()> {
-    let engine = Arc::new(DockerEngine::new(config.engine));
+    let socket = config.engine.display().to_string();
+    let engine = session::find(config.engine).await.with_context(|| {
+        format!("cannot use the engine on {socket} (for a stock Docker engine: --user UID:GID with the socket's group)")
+    })?;
+    for void in engine.voids() {
+        tracing::warn!("a stock Docker engine, for development only: {void}");
+    }
     let server = Server::new(&folder, engine, config.policy, config.web, config.admin_token).await?;
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;

@@ -33,6 +33,8 @@ fn generated() -> String {
         declare::<body::SessionStats>(&config),
         declare::<body::Role>(&config),
         declare::<body::Me>(&config),
+        declare::<body::EngineKind>(&config),
+        declare::<body::Info>(&config),
         declare::<body::Problem>(&config),
     ] {
         text.push_str(&declaration);

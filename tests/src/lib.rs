@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod dockerd;
 pub mod image;
 pub mod process;
 pub mod registry;

@@ -192,6 +192,27 @@ pub struct Me {
     pub extend_seconds: u64,
 }
 
+/// Whose engine runs the sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// Sandlot's own.
+    Sandlot,
+    /// Another that speaks Docker: for development.
+    Stock,
+}
+
+/// `GET /info`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct Info {
+    /// This server's version.
+    pub version: String,
+    /// Whose engine runs the sessions.
+    pub engine: EngineKind,
+    /// What Sandlot promises and cannot keep with this engine.
+    pub not_promised: Vec<String>,
+}
+
 /// Every error: `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 pub struct Problem {

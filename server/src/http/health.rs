@@ -1,7 +1,9 @@
 //! What a supervisor, a balancer and a monitor ask.
 
 use super::App;
+use super::body::{EngineKind, Info};
 use super::problem::{Answer, Failure};
+use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -28,12 +30,25 @@ pub(super) async fn alive() -> &'static str {
 }
 
 /// Whether it can serve: database, engine, and the sessions of before the start.
-pub(super) async fn ready(State(app): State<App>) -> Answer<&'static str> {
+/// Promises that the engine cannot keep are told, a line each.
+pub(super) async fn ready(State(app): State<App>) -> Answer<String> {
     app.sessions.check().await?;
     if !app.sessions.is_recovered() {
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "sessions are being taken up again"));
     }
-    Ok("ready\n")
+    let voids = app.sessions.voids().iter().map(|void| format!("not promised: {void}\n"));
+    Ok(std::iter::once("ready\n".to_owned()).chain(voids).collect())
+}
+
+/// What this playground is, for everybody.
+#[utoipa::path(get, path = "/api/v1/info", responses((status = 200, body = Info)))]
+pub(super) async fn info(State(app): State<App>) -> Json<Info> {
+    let voids = app.sessions.voids();
+    Json(Info {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: if voids.is_empty() { EngineKind::Sandlot } else { EngineKind::Stock },
+        not_promised: voids.iter().map(|void| (*void).to_owned()).collect(),
+    })
 }
 
 /// Prometheus's text format.

@@ -71,6 +71,7 @@ impl App {
             .route("/images", get(sessions::images))
             .route("/me", get(sessions::me))
             .route_layer(middleware::from_fn_with_state(self.clone(), auth::identify))
+            .route("/info", get(health::info))
             .route("/openapi.json", get(openapi::describe));
         let routes = Router::new()
             .nest("/api/v1", api)

@@ -1,6 +1,6 @@
 //! The description of the HTTP API, made from the routes' own annotations.
 
-use super::{body, events, sessions, socket};
+use super::{body, events, health, sessions, socket};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -21,6 +21,7 @@ use utoipa::OpenApi;
         sessions::close_terminal,
         sessions::images,
         sessions::me,
+        health::info,
         socket::attach
     ),
     components(schemas(body::Problem))

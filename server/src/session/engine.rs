@@ -1,10 +1,12 @@
 //! What sessions ask of the container engine, as a trait, so that whoever runs containers can be handed in.
 //!
-//! Knows no protocol: [`super::docker`] speaks to the real engine.
+//! Knows no protocol: [`super::docker`] speaks to Sandlot's engine, [`super::stock`] to any other that speaks Docker;
+//! [`find`] asks which one listens.
 
 use futures_util::future::BoxFuture;
-use sandlot_wire::{OpenTerminal, Terminal};
+use sandlot_wire::{OpenTerminal, Size, Terminal};
 use std::os::fd::OwnedFd;
+use tokio::sync::watch;
 
 /// What an engine's call answers in the end.
 pub type Reply<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -120,6 +122,8 @@ pub struct Handed {
     pub master: OwnedFd,
     /// The ring file.
     pub ring: OwnedFd,
+    /// Told of every size, where the pty is not the one that the programs see.
+    pub resized: Option<watch::Sender<Size>>,
 }
 
 /// What a container used.
@@ -161,4 +165,8 @@ pub trait Engine: Send + Sync + 'static {
     fn wait_terminal<'a>(&'a self, container: &'a str, terminal: &'a str) -> Reply<'a, i32>;
     /// Whether it answers.
     fn ping(&self) -> Reply<'_, ()>;
+    /// The promises that cannot be kept with it, in words; with any, strangers are not let in.
+    fn voids(&self) -> &'static [&'static str] {
+        &[]
+    }
 }

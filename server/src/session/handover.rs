@@ -62,7 +62,7 @@ async fn take(socket: &Path, path: &str, body: Bytes) -> Result<Handed, Error> {
     stream.write_all(&[READY]).await.map_err(unreachable_by)?;
     let descriptors = receive(&stream).await?;
     match <[OwnedFd; 2]>::try_from(descriptors) {
-        Ok([master, ring]) => Ok(Handed { id, master, ring }),
+        Ok([master, ring]) => Ok(Handed { id, master, ring, resized: None }),
         Err(other) => {
             Err(Error::Protocol(format!("{} descriptors instead of a terminal's two", other.len())))
         }

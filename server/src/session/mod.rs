@@ -2,7 +2,8 @@
 //!
 //! Knows neither HTTP nor how the engine is reached.
 
-pub mod docker;
+mod calls;
+mod docker;
 pub mod engine;
 mod error;
 mod handover;
@@ -11,12 +12,16 @@ mod life;
 pub mod policy;
 mod reaper;
 mod recovery;
+mod search;
 mod service;
 pub mod state;
+mod stock;
+mod stock_terminal;
 pub mod table;
 mod terminals;
 mod writer;
 
 pub use error::Error;
+pub use search::find;
 pub use service::{Counts, Request, Sessions, View};
 pub(crate) use service::{now, rfc3339};

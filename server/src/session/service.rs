@@ -114,6 +114,12 @@ impl Sessions {
         act(&mut self.inner.table.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The promises that this engine cannot keep; with any, strangers are not let in.
+    #[must_use]
+    pub fn voids(&self) -> &'static [&'static str] {
+        self.inner.engine.voids()
+    }
+
     /// Tells of every change of a session's state or place in the queue.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {

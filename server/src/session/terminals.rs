@@ -6,7 +6,7 @@ use super::policy::Caller;
 use super::service::Sessions;
 use super::table::Slot;
 use crate::terminal::protocol::TerminalMode;
-use crate::terminal::{Page, Phase, Terminal, Viewer};
+use crate::terminal::{Line, Page, Phase, Terminal, Viewer};
 use sandlot_wire::{OpenTerminal, Size};
 use std::time::Duration;
 
@@ -71,8 +71,9 @@ impl Sessions {
     pub(super) fn add(&self, id: &str, container: &str, handed: Handed) -> Result<Slot, Error> {
         let activity = self.table(|table| table.get(id).map(|session| session.activity.clone()));
         let activity = activity.ok_or(Error::NoSession)?;
-        let Handed { id: name, master, ring } = handed;
-        let terminal = Terminal::open(name.clone(), master, ring, activity)?;
+        let Handed { id: name, master, ring, resized } = handed;
+        let line = Line { master, ring, resized };
+        let terminal = Terminal::open(name.clone(), line, activity)?;
         let slot = Slot { id: name, terminal: Some(terminal.clone()), ended: None };
         let added = self.table(|table| {
             let session = table.get_mut(id).filter(|session| !session.state.is_ended())?;

@@ -106,6 +106,17 @@ enum Command {
     Close,
 }
 
+/// A terminal's end on this side.
+#[derive(Debug)]
+pub struct Line {
+    /// The pty's master.
+    pub master: OwnedFd,
+    /// The ring file.
+    pub ring: OwnedFd,
+    /// Told of every size, where the pty is not the one that the programs see.
+    pub resized: Option<watch::Sender<Size>>,
+}
+
 /// A handle of a terminal; cheap to clone. Once all handles and viewers are gone the task ends.
 #[derive(Debug, Clone)]
 pub struct Terminal {
@@ -118,11 +129,13 @@ impl Terminal {
     ///
     /// # Errors
     /// [`Error`] when the ring is read by another process, or the pty's master is none.
-    pub fn open(id: String, master: OwnedFd, ring: OwnedFd, activity: Arc<Activity>) -> Result<Self, Error> {
+    pub fn open(id: String, line: Line, activity: Arc<Activity>) -> Result<Self, Error> {
+        let Line { master, ring, resized } = line;
         let ring = Ring::attach(ring)?;
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (told, phase) = watch::channel(Phase::Open);
-        let task = task::Task::new(id, master, ring, activity, (inbox, commands.downgrade()), told)?;
+        let task =
+            task::Task::new(id, master, ring, activity, (inbox, commands.downgrade()), (told, resized))?;
         tokio::spawn(task.run());
         Ok(Self { commands, phase })
     }

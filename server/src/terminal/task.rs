@@ -53,6 +53,7 @@ pub(super) struct Task {
     inbox: mpsc::Receiver<Command>,
     commands: mpsc::WeakSender<Command>,
     phase: watch::Sender<Phase>,
+    resized: Option<watch::Sender<Size>>,
     viewers: Viewers,
     taken: Taken,
     size: Size,
@@ -83,7 +84,7 @@ impl Task {
         ring: Ring,
         activity: Arc<Activity>,
         (inbox, commands): (mpsc::Receiver<Command>, mpsc::WeakSender<Command>),
-        phase: watch::Sender<Phase>,
+        (phase, resized): (watch::Sender<Phase>, Option<watch::Sender<Size>>),
     ) -> Result<Self, Error> {
         rustix::io::ioctl_fionbio(&master, true).map_err(io::Error::from)?;
         let found = tcgetwinsize(&master).map_err(io::Error::from)?;
@@ -103,6 +104,7 @@ impl Task {
             inbox,
             commands,
             phase,
+            resized,
             viewers,
             taken,
             size,
@@ -354,7 +356,11 @@ impl Task {
             self.flip(size)?;
         }
         self.size = size;
-        Ok(set_size(&self.master, size)?)
+        set_size(&self.master, size)?;
+        if let Some(resized) = &self.resized {
+            resized.send_replace(size);
+        }
+        Ok(())
     }
 
     fn exited(&mut self, code: i32) {

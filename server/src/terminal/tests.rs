@@ -33,7 +33,8 @@ impl Bench {
     fn open(&self) -> Terminal {
         let ring = File::options().read(true).write(true).open(self.ring().join("ring")).unwrap();
         let master = self.master.try_clone().unwrap();
-        Terminal::open("t1".to_owned(), master, ring.into(), self.activity.clone()).unwrap()
+        let line = Line { master, ring: ring.into(), resized: None };
+        Terminal::open("t1".to_owned(), line, self.activity.clone()).unwrap()
     }
 
     fn print(&self, bytes: Vec<u8>) -> std::thread::JoinHandle<()> {

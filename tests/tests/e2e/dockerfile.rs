@@ -4,7 +4,8 @@
 //! own, in a network namespace of its own.
 
 use anyhow::{Context, Result};
-use sandlot_tests::process::{Running, run};
+use sandlot_tests::dockerd::Dockerd;
+use sandlot_tests::process::run;
 use sandlot_tests::wait::until;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,75 +56,32 @@ fn build(folder: &Path) -> Result<PathBuf> {
     Ok(archive)
 }
 
-/// A `dockerd` with everything of its own.
-struct Docker {
-    daemon: Running,
-    socket: String,
-    parent: String,
-}
-
-impl Docker {
-    async fn start(folder: &Path) -> Result<Self> {
-        let socket = format!("unix://{}", folder.join("docker.sock").display());
-        let below = |name: &str| folder.join(name).display().to_string();
-        let mut command = Command::new("unshare");
-        command.args(["--net", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh", "dockerd"]);
-        command.args(["--data-root", &below("data"), "--exec-root", &below("exec"), "--host", &socket]);
-        command.args(["--pidfile", &below("pid"), "--bridge", "none", "--iptables=false"]);
-        let daemon = Running::start(&mut command, &folder.join("dockerd.log"))?;
-        let parent = folder.file_name().context("a name")?.to_string_lossy().into_owned();
-        let docker = Self { daemon, socket, parent };
-        until("dockerd", || async { docker.run(&["info"]).ok() })
-            .await
-            .with_context(|| docker.daemon.log())?;
-        Ok(docker)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Result<String> {
-        let output = run(Command::new("docker").env("DOCKER_HOST", &self.socket).args(arguments))?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-}
-
-impl Drop for Docker {
-    fn drop(&mut self) {
-        let _already_gone = self.run(&["stop", "--time=20", &self.parent]);
-        let _already_gone = self.run(&["rm", "--force", "--volumes", &self.parent]);
-        let _already_gone = self.daemon.terminate();
-        // dockerd leaves its network namespace mounted.
-        for line in sandlot_tests::traces::mounts(&self.parent).unwrap_or_default() {
-            let _already_gone =
-                line.split(' ').nth(4).map(|path| Command::new("umount").args(["-l", path]).status());
-        }
-    }
-}
-
 #[tokio::test]
 async fn the_dockerfile_builds_and_what_it_builds_runs_sessions() {
     let folder = tempfile::Builder::new().prefix("sandlot-test-").tempdir().unwrap();
     let archive = build(folder.path()).unwrap();
-    let docker = Docker::start(folder.path()).await.unwrap();
+    let docker = Dockerd::start(folder.path(), &[]).await.unwrap();
     docker.run(&["load", "--quiet", "--input", archive.to_str().unwrap()]).unwrap();
     let settings =
-        [format!("--env=SANDLOT_CGROUP_PARENT={}", docker.parent), "--env=SANDLOT_ON_STOP=end".to_owned()];
-    let start = ["run", "--detach", "--network=host", "--name", &docker.parent, &settings[0], &settings[1]];
+        [format!("--env=SANDLOT_CGROUP_PARENT={}", docker.name()), "--env=SANDLOT_ON_STOP=end".to_owned()];
+    let start = ["run", "--detach", "--network=host", "--name", docker.name(), &settings[0], &settings[1]];
     docker.run(&[&start[..], FLAGS, &["localhost/sandlot:test"]].concat()).unwrap();
     let ready = "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET /readyz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; head -1 <&3";
     let answer = until("the web server", || async {
-        docker.run(&["exec", &docker.parent, "bash", "-c", ready]).ok().filter(|line| line.contains(" 200 "))
+        docker.run(&["exec", docker.name(), "bash", "-c", ready]).ok().filter(|line| line.contains(" 200 "))
     });
-    answer.await.with_context(|| docker.run(&["logs", &docker.parent]).unwrap_or_default()).unwrap();
+    answer.await.with_context(|| docker.run(&["logs", docker.name()]).unwrap_or_default()).unwrap();
     let session =
         ["sandlot", "run", "--rm", "--network", "none", "sandlot/starter", "cat", "/proc/self/uid_map"];
-    let map = docker.run(&[&["exec", &docker.parent][..], &session].concat()).unwrap();
+    let map = docker.run(&[&["exec", docker.name()][..], &session].concat()).unwrap();
     assert_eq!(map.split_whitespace().next(), Some("0"), "{map}");
     assert_ne!(
         map.split_whitespace().nth(1),
         Some("0"),
         "the container's root must not be the host's: {map}"
     );
-    docker.run(&["stop", "--time=20", &docker.parent]).unwrap();
-    assert_eq!(sandlot_tests::traces::groups_below(&docker.parent).unwrap(), Vec::<PathBuf>::new());
+    docker.run(&["stop", "--time=20", docker.name()]).unwrap();
+    assert_eq!(sandlot_tests::traces::groups_below(docker.name()).unwrap(), Vec::<PathBuf>::new());
     drop(docker);
     let mark = folder.path().file_name().unwrap().to_str().unwrap();
     assert_eq!(sandlot_tests::traces::mounts(mark).unwrap(), Vec::<String>::new());

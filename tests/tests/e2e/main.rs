@@ -11,6 +11,7 @@ mod nested;
 mod pushing;
 mod remote;
 mod sessions;
+mod stock;
 mod survival;
 mod units;
 mod volumes;

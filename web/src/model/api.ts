@@ -1,5 +1,12 @@
 //! The HTTP API as calls. Each returns what was asked for or throws a `Failure` that carries a `Problem`.
-import type { CatalogueImage, CreateTerminal, SessionInfo, SessionStats, TerminalInfo } from '../protocol/generated';
+import type {
+  CatalogueImage,
+  CreateTerminal,
+  Info,
+  SessionInfo,
+  SessionStats,
+  TerminalInfo,
+} from '../protocol/generated';
 import type { Answer, Http } from './ports';
 import { problem, UNREACHABLE, type Problem } from './problem';
 
@@ -16,6 +23,10 @@ export class Failure extends Error {
 /** The calls that the page makes. */
 export class Api {
   constructor(private readonly http: Http) {}
+
+  async info(): Promise<Info> {
+    return (await this.#call('GET', '/info')) as Info;
+  }
 
   async images(): Promise<CatalogueImage[]> {
     return (await this.#call('GET', '/images')) as CatalogueImage[];

@@ -314,6 +314,28 @@ idle_seconds: number,
 extend_seconds: number, };
 
 /**
+ * Whose engine runs the sessions.
+ */
+export type EngineKind = "sandlot" | "stock";
+
+/**
+ * `GET /info`.
+ */
+export type Info = { 
+/**
+ * This server's version.
+ */
+version: string, 
+/**
+ * Whose engine runs the sessions.
+ */
+engine: EngineKind, 
+/**
+ * What Sandlot promises and cannot keep with this engine.
+ */
+not_promised: Array<string>, };
+
+/**
  * Every error: `application/problem+json` (RFC 9457).
  */
 export type Problem = { 

@@ -65,7 +65,12 @@ impl Shells {
 
     fn hand(id: &str, shell: &Shell) -> Handed {
         let ring = File::options().read(true).write(true).open(&shell.ring).unwrap();
-        Handed { id: id.to_owned(), master: shell.master.try_clone().unwrap(), ring: ring.into() }
+        Handed {
+            id: id.to_owned(),
+            master: shell.master.try_clone().unwrap(),
+            ring: ring.into(),
+            resized: None,
+        }
     }
 
     fn open(&self, container: &str) -> Result<Handed, Error> {
