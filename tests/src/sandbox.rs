@@ -149,9 +149,17 @@ impl Sandbox {
     /// # Errors
     /// When it fails.
     pub fn events(&self, filters: &[&str]) -> Result<String> {
+        self.events_as("", filters)
+    }
+
+    /// The same in a format of `docker`'s.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn events_as(&self, format: &str, filters: &[&str]) -> Result<String> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
         let until = format!("{}.{:09}", now.as_secs(), now.subsec_nanos());
-        let mut arguments = vec!["events", "--since", "1", "--until", &until];
+        let mut arguments = vec!["events", "--since", "1", "--until", &until, "--format", format];
         filters.iter().for_each(|filter| arguments.extend(["--filter", filter]));
         self.ok(&arguments)
     }

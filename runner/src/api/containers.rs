@@ -6,6 +6,7 @@ use super::query::Parameters;
 use crate::engine::create::{Force, Volumes};
 use crate::engine::lifecycle::Wait;
 use crate::engine::model::{Config, HostConfig, Resources, RestartPolicy};
+use crate::engine::stop::Stop;
 use crate::engine::{Engine, validate};
 use axum::Json;
 use axum::body::Body;
@@ -52,13 +53,19 @@ pub(super) async fn start((State(engine), Path(id), _): Container) -> Answer<Sta
 
 /// `POST /containers/{id}/stop`
 pub(super) async fn stop((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
-    engine.stop(&id, p.number("t")).await?;
+    engine.stop(&id, how(&p)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn how(p: &Parameters) -> Answer<Stop> {
+    let patience = p.text("t").map(|t| t.parse().map_err(|_| Error::bad(format!("t: {t} is no number"))));
+    let signal = p.text("signal").map(validate::signal);
+    Ok(Stop { patience: patience.transpose()?, signal: signal.transpose()? })
 }
 
 /// `POST /containers/{id}/restart`
 pub(super) async fn restart((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
-    engine.restart(&id, p.number("t")).await?;
+    engine.restart(&id, how(&p)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -30,15 +30,12 @@ pub(super) async fn list(State(engine): State<Engine>, Query(p): Query<Parameter
             let plain = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
             plain(&record.config.image) == plain(wanted) || record.image.contains(wanted)
         };
-        let exited = |wanted: &str| match &record.state {
-            Condition::Exited(exit) => wanted.parse() == Ok(exit.code),
-            _ => false,
-        };
+        let exited = |wanted: &str| record.state.exit().is_some_and(|exit| wanted.parse() == Ok(exit.code));
         let volume = |wanted: &str| {
             let mut named = container.volumes().into_iter();
             named.any(|name| name == wanted) || record.mounts.iter().any(|m| m.target == wanted)
         };
-        (all || record.state.alive().is_some())
+        (all || record.state.active())
             && filters.any("id", |id| record.id.starts_with(id))
             && filters.any("name", |name| record.name.contains(name.trim_start_matches('/')))
             && filters.any("status", |status| record.state.word() == status)
@@ -100,6 +97,7 @@ fn status(record: &Record) -> String {
         Condition::Created => "Created".into(),
         Condition::Running { since, .. } => format!("Up {}{health}", ago(*since)),
         Condition::Paused { since, .. } => format!("Up {} (Paused)", ago(*since)),
+        Condition::Restarting(exit) => format!("Restarting ({}) {} ago", exit.code, ago(exit.at)),
         Condition::Exited(exit) => format!("Exited ({}) {} ago", exit.code, ago(exit.at)),
     }
 }
@@ -160,17 +158,14 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
 
 fn state(record: &Record) -> Value {
     let state = &record.state;
-    let exit = match state {
-        Condition::Exited(exit) => Some(exit),
-        _ => None,
-    };
+    let exit = state.exit();
     let alive = state.alive();
     let started = alive.map(|(_, since)| since).or(exit.and_then(|e| e.started));
     let mut shown = json!({
         "Status": state.word(),
-        "Running": alive.is_some(),
+        "Running": state.active(),
         "Paused": matches!(state, Condition::Paused { .. }),
-        "Restarting": false,
+        "Restarting": matches!(state, Condition::Restarting(_)),
         "OOMKilled": exit.is_some_and(|e| e.oom_killed),
         "Dead": false,
         "Pid": alive.map_or(0, |(pid, _)| pid),

@@ -28,6 +28,8 @@ pub struct Container {
     pub(super) stdin: tokio::sync::Mutex<Option<super::streams::Input>>,
     /// The tasks that read what it prints.
     pub(super) readers: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    /// How long it was paused before it was last started again.
+    pub(super) pause: Mutex<Option<std::time::Duration>>,
     /// Who looks after its health.
     pub(super) health: Mutex<Option<tokio::task::AbortHandle>>,
     /// Its control group, from the start to the end of its first process.
@@ -57,6 +59,7 @@ impl Container {
             record: Mutex::new(record),
             stdin: tokio::sync::Mutex::default(),
             readers: Mutex::default(),
+            pause: Mutex::default(),
             health: Mutex::default(),
             group: Mutex::default(),
         }
@@ -100,10 +103,7 @@ impl Container {
 
     /// Tells those who wait that it is gone.
     pub(super) fn removed(&self) {
-        let code = match self.state() {
-            State::Exited(exit) => exit.code,
-            _ => 0,
-        };
+        let code = self.state().exit().map_or(0, |exit| exit.code);
         self.state.send_replace(Seen::Removed(code));
     }
 
@@ -144,6 +144,11 @@ impl Container {
     /// The error for what needs a running container.
     pub(super) fn not_running(&self) -> Error {
         Error::Conflict(format!("container {} is not running", self.id))
+    }
+
+    /// The error for what cannot be done between an end and the next start.
+    pub(super) fn restarting(&self) -> Error {
+        Error::Conflict(format!("Container {} is restarting, wait until the container is running", self.id))
     }
 
     /// The environment of its processes, as the record has it.

@@ -56,6 +56,7 @@ impl Engine {
         }
         validate::check(&config, &host, &self.settings)?;
         super::launch::limits(&host.resources)?;
+        super::restart::check(&host)?;
         let mounts = self.settle_mounts(&config, &host)?;
         let name = match name {
             Some(name) => checked_name(name)?,
@@ -118,11 +119,20 @@ impl Engine {
     /// [`Error::Conflict`] if it runs and `force` does not allow to end it.
     pub async fn remove_with(&self, key: &str, force: Force, volumes: Volumes) -> Result<(), Error> {
         let container = self.find(key)?;
+        let restarting = matches!(container.state(), State::Restarting(_));
+        if restarting && force == Force::No {
+            return Err(Error::Conflict(format!(
+                "cannot remove container \"/{}\": container is restarting: stop the container before removing or force remove",
+                container.name()
+            )));
+        }
+        self.give_up(&container)?;
         if container.state().alive().is_some() {
             if force == Force::No {
                 return Err(Error::Conflict(format!(
-                    "cannot remove container \"/{}\": container is running: stop the container before removing or force remove",
-                    container.name()
+                    "cannot remove container \"/{}\": container is {}: stop the container before removing or force remove",
+                    container.name(),
+                    container.state().word()
                 )));
             }
             self.kill(&container.id, 9).await.or_else(|e| match e {

@@ -1,7 +1,7 @@
 //! What happened, for those who listen and those who ask later.
 
 use super::container::Container;
-use super::record::{Record, State};
+use super::record::Record;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -74,11 +74,11 @@ impl Events {
 
     /// A container's first process has ended, as its record says.
     pub(super) fn died(&self, container: &Container, record: &Record) {
-        let State::Exited(exit) = &record.state else { return };
+        let Some(exit) = record.state.exit() else { return };
         if exit.oom_killed {
             self.container("oom", container);
         }
-        let lasted = exit.started.map_or(0, |started| exit.at.duration_since(started).as_secs());
+        let lasted = exit.lasted().unwrap_or_default().as_secs();
         let (code, lasted) = (exit.code.to_string(), lasted.to_string());
         self.container_with("die", container, &[("exitCode", &code), ("execDuration", &lasted)]);
     }

@@ -295,6 +295,7 @@ pub(super) fn running(container: &Container) -> Result<(), Error> {
             "Container {} is paused, unpause the container before exec",
             container.id
         ))),
+        State::Restarting(_) => Err(container.restarting()),
         _ => Err(container.not_running()),
     }
 }

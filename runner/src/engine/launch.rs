@@ -207,7 +207,9 @@ impl Engine {
             let started = record.state.alive().map(|(_, since)| since);
             let error = String::new();
             let at = jiff::Timestamp::now();
-            record.state = State::Exited(super::record::Exit { code, error, oom_killed: oom, started, at });
+            let exit = super::record::Exit { code, error, oom_killed: oom, started, at };
+            let again = super::restart::after_end(record, code);
+            record.state = if again { State::Restarting(exit) } else { State::Exited(exit) };
         });
         if let Err(e) = changed {
             tracing::warn!("{e}");
@@ -219,8 +221,8 @@ impl Engine {
             if let Err(e) = self.discard(&container) {
                 tracing::warn!("{e}");
             }
-        } else if super::lifecycle::restarts(&record, code) {
-            tokio::spawn(self.clone().start_again(Arc::clone(&container)));
+        } else if matches!(record.state, State::Restarting(_)) {
+            self.restart_later(&container);
         }
     }
 

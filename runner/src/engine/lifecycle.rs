@@ -5,15 +5,9 @@ use super::create::Force;
 use super::error::Error;
 use super::model::{Resources, RestartPolicy, Throttle};
 use super::record::{Record, State};
-use super::{Engine, validate};
-use crate::spawner::client::INIT;
+use super::stop::Stop;
+use super::{Engine, restart};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
-
-/// How long a container may take to stop where nothing else was said.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The pauses before a container is started again: doubled each time, up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What somebody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +20,6 @@ pub enum Wait {
     Removed,
 }
 
-/// Whether a container that ended is started again.
-pub(super) fn restarts(record: &Record, code: i32) -> bool {
-    let RestartPolicy { name, maximum_retry_count } = &record.host.restart_policy;
-    match name.as_str() {
-        _ if record.stopped_by_hand => false,
-        "always" | "unless-stopped" => true,
-        "on-failure" => code != 0 && (*maximum_retry_count == 0 || record.restarts < *maximum_retry_count),
-        _ => false,
-    }
-}
-
 impl Engine {
     /// Starts a container.
     ///
@@ -45,102 +28,22 @@ impl Engine {
     pub async fn start(&self, key: &str) -> Result<(), Error> {
         let container = self.find(key)?;
         let _busy = container.busy.lock().await;
-        if container.state().alive().is_some() {
-            return Err(Error::Unchanged);
+        match container.state() {
+            State::Paused { .. } => {
+                return Err(Error::Conflict("cannot start a paused container, try unpause instead".into()));
+            }
+            State::Running { .. } | State::Restarting(_) => return Err(Error::Unchanged),
+            State::Created | State::Exited(_) => {}
         }
-        if container.record().stopped_by_hand {
-            container.change(|record| record.stopped_by_hand = false)?;
+        *container.pause.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if container.record().stopped_by_hand || container.record().restarts > 0 {
+            container.change(|record| (record.stopped_by_hand, record.restarts) = (false, 0))?;
         }
         let started = self.launch(&container).await;
         if started.is_err() && container.record().host.auto_remove {
             self.discard(&container)?;
         }
         started
-    }
-
-    /// By its restart policy, after a pause.
-    pub(super) async fn start_again(self, container: Arc<Container>) {
-        let n = container.record().restarts;
-        tokio::time::sleep(Duration::from_millis(100 << n.min(10)).min(LONGEST_PAUSE)).await;
-        let _busy = container.busy.lock().await;
-        if container.record().stopped_by_hand || container.state().alive().is_some() {
-            return;
-        }
-        let again = container.change(|record| record.restarts += 1);
-        if let Err(e) = again.and(self.launch(&container).await) {
-            tracing::warn!(container = container.id, "not started again: {e}");
-        }
-    }
-
-    /// Asks a container to stop, and ends it if it does not within `patience` (seconds; `None`: its own).
-    ///
-    /// # Errors
-    /// [`Error::Unchanged`] if it does not run.
-    pub async fn stop(&self, key: &str, patience: Option<u64>) -> Result<(), Error> {
-        let container = self.find(key)?;
-        let record = container.record();
-        container.change(|record| record.stopped_by_hand = true)?;
-        if record.state.alive().is_none() {
-            return Err(Error::Unchanged);
-        }
-        if matches!(record.state, State::Paused { .. }) {
-            self.unpause(key).await?;
-        }
-        let signal = record.config.stop_signal.as_deref().map_or(Ok(15), validate::signal)?;
-        let own = record.config.stop_timeout.and_then(|t| u64::try_from(t).ok()).map(Duration::from_secs);
-        let patience = patience.map(Duration::from_secs).or(own).unwrap_or(PATIENCE);
-        // One that has just ended needs no signal.
-        self.spawner.signal(&container.id, INIT, signal).await.unwrap_or_default();
-        if tokio::time::timeout(patience, container.wait_until_dead()).await.is_err() {
-            self.end_all(&container).await?;
-            container.wait_until_dead().await;
-        }
-        self.events.container("stop", &container);
-        Ok(())
-    }
-
-    /// Ends every process of a container at once.
-    async fn end_all(&self, container: &Container) -> Result<(), Error> {
-        // The first process ends all others with it.
-        self.spawner.signal(&container.id, INIT, 9).await.or_else(|e| match e {
-            crate::spawner::client::Error::Refused(_) => Ok(()),
-            other => Err(other.into()),
-        })
-    }
-
-    /// Sends a signal to a container's first process.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] if it does not run.
-    pub async fn kill(&self, key: &str, signal: i32) -> Result<(), Error> {
-        let container = self.find(key)?;
-        let state = container.state();
-        if state.alive().is_none() {
-            return Err(Error::Conflict(format!(
-                "cannot kill container: {key}: container {} is not running",
-                container.id
-            )));
-        }
-        if signal == 9 {
-            container.change(|record| record.stopped_by_hand = true)?;
-            if matches!(state, State::Paused { .. }) {
-                self.unpause(key).await?;
-            }
-        }
-        self.spawner.signal(&container.id, INIT, signal).await.map_err(|_| container.not_running())?;
-        self.events.container("kill", &container);
-        Ok(())
-    }
-
-    /// Stops and starts.
-    ///
-    /// # Errors
-    /// As [`Engine::start`].
-    pub async fn restart(&self, key: &str, patience: Option<u64>) -> Result<(), Error> {
-        match self.stop(key, patience).await {
-            Ok(()) | Err(Error::Unchanged) => self.start(key).await,
-            Err(other) => Err(other),
-        }
     }
 
     /// Freezes every process of a container.
@@ -171,6 +74,7 @@ impl Engine {
             (State::Running { .. }, Freeze::Unpause) => {
                 return Err(Error::Conflict(format!("Container {} is not paused", container.id)));
             }
+            (State::Restarting(_), _) => return Err(container.restarting()),
             _ => return Err(container.not_running()),
         };
         container
@@ -210,6 +114,8 @@ impl Engine {
                 let enough = match (wait, &seen) {
                     (_, Seen::Removed(_)) => true,
                     (Wait::Removed, _) => false,
+                    // Between its end and the next start it counts as running, as Docker has it.
+                    (_, Seen::State(State::Restarting(_))) => false,
                     (Wait::NotRunning, Seen::State(state)) => state.alive().is_none(),
                     (Wait::NextExit, Seen::State(state)) => seen != first && state.alive().is_none(),
                 };
@@ -235,6 +141,15 @@ impl Engine {
     ) -> Result<(), Error> {
         let container = self.find(key)?;
         let _busy = container.busy.lock().await;
+        let restart = restart.filter(|p| !p.name.is_empty());
+        if let Some(policy) = &restart {
+            restart::policy(policy)?;
+            if container.record().host.auto_remove && restart::restarts_at_all(policy) {
+                return Err(Error::Conflict(
+                    "Restart policy cannot be updated because AutoRemove is enabled for the container".into(),
+                ));
+            }
+        }
         let merged = merged(&container.record().host.resources, wanted);
         let limits = super::launch::limits(&merged)?;
         if container.state().alive().is_some() {
@@ -244,7 +159,7 @@ impl Engine {
         }
         container.change(|record| {
             record.host.resources = merged;
-            if let Some(policy) = restart.filter(|p| !p.name.is_empty()) {
+            if let Some(policy) = restart {
                 record.host.restart_policy = policy;
             }
         })?;
@@ -259,7 +174,7 @@ impl Engine {
             let done = if record.session().is_some() || record.host.auto_remove {
                 self.remove(&container.id, Force::Yes).await
             } else {
-                self.stop(&container.id, None).await
+                self.stop(&container.id, Stop::default()).await
             };
             if let Err(e) = done {
                 tracing::debug!("ending: {e}");

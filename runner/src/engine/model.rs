@@ -194,5 +194,5 @@ pub struct RestartPolicy {
     /// Empty or `no`, `always`, `unless-stopped`, `on-failure`.
     pub name: String,
     /// For `on-failure`; 0: without end.
-    pub maximum_retry_count: u32,
+    pub maximum_retry_count: i64,
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! created ──start──▶ running ⇄ paused
-//!    │                  │ its first process ends
+//!    │                  │ its first process ends ──by its policy──▶ restarting ──▶ running
 //!    │                  ▼
 //!    └──remove──▶ (gone) ◀──remove── exited ──start──▶ running
 //! ```
@@ -66,6 +66,8 @@ pub enum State {
         /// When it was started.
         since: Timestamp,
     },
+    /// Its first process has ended, and its policy starts it again in a moment.
+    Restarting(Exit),
     /// Its first process has ended, or could not be started.
     Exited(Exit),
 }
@@ -85,6 +87,14 @@ pub struct Exit {
     pub at: Timestamp,
 }
 
+impl Exit {
+    /// How long it ran.
+    #[must_use]
+    pub fn lasted(&self) -> Option<std::time::Duration> {
+        Some(self.at.duration_since(self.started?).unsigned_abs())
+    }
+}
+
 impl State {
     /// Docker's word for it.
     #[must_use]
@@ -93,8 +103,24 @@ impl State {
             Self::Created => "created",
             Self::Running { .. } => "running",
             Self::Paused { .. } => "paused",
+            Self::Restarting(_) => "restarting",
             Self::Exited(_) => "exited",
         }
+    }
+
+    /// How it ended, if it did.
+    #[must_use]
+    pub fn exit(&self) -> Option<&Exit> {
+        match self {
+            Self::Exited(exit) | Self::Restarting(exit) => Some(exit),
+            _ => None,
+        }
+    }
+
+    /// Whether Docker's words call it running: also in the pause before it is started again.
+    #[must_use]
+    pub fn active(&self) -> bool {
+        self.alive().is_some() || matches!(self, Self::Restarting(_))
     }
 
     /// The pid of the first process, and since when it runs, paused or not.

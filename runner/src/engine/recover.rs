@@ -72,24 +72,9 @@ impl Engine {
                     at: jiff::Timestamp::now(),
                 };
                 container.change(|record| record.state = State::Exited(exit))?;
-                self.after_crash(container)?;
+                self.restart_or_discard(container)?;
             }
-            (None, _) => self.after_crash(container)?,
-        }
-        Ok(())
-    }
-
-    /// A container that does not run: gone if it was to go, started again if it was to go on.
-    fn after_crash(&self, container: &Arc<Container>) -> Result<(), Error> {
-        let record = container.record();
-        if matches!(record.state, State::Created) {
-            return Ok(());
-        }
-        if record.host.auto_remove || record.session().is_some() {
-            return self.discard(container);
-        }
-        if super::lifecycle::restarts(&record, 255) {
-            tokio::spawn(self.clone().start_again(Arc::clone(container)));
+            (None, _) => self.restart_or_discard(container)?,
         }
         Ok(())
     }

@@ -244,6 +244,19 @@ pub fn signal(name: &str) -> Result<i32, Error> {
     }
     let full = name.to_ascii_uppercase();
     let full = if full.starts_with("SIG") { full } else { format!("SIG{full}") };
+    // As libc numbers them: two are its own.
+    let real_time = match full.strip_prefix("SIGRT").unwrap_or_default() {
+        "MIN" => Some(34),
+        "MAX" => Some(64),
+        rest => match (rest.strip_prefix("MIN+"), rest.strip_prefix("MAX-")) {
+            (Some(n), _) => n.parse::<i32>().ok().filter(|n| (1..=15).contains(n)).map(|n| 34 + n),
+            (_, Some(n)) => n.parse::<i32>().ok().filter(|n| (1..=14).contains(n)).map(|n| 64 - n),
+            _ => None,
+        },
+    };
+    if let Some(number) = real_time {
+        return Ok(number);
+    }
     nix::sys::signal::Signal::from_str(&full).map(|s| s as i32).map_err(|_| bad())
 }
 
@@ -315,6 +328,8 @@ mod tests {
             (bytes("10m"), bytes("1GiB"), bytes("7"), bytes("x")),
             (Some(10 << 20), Some(1 << 30), Some(7), None)
         );
+        assert_eq!((signal("SIGRTMIN+3").unwrap(), signal("rtmax-14").unwrap()), (37, 50));
+        assert!(signal("RTMIN+31").is_err() && signal("RTMIN-1").is_err() && signal("0").is_err());
         assert_eq!((signal("TERM").unwrap(), signal("sigkill").unwrap(), signal("10").unwrap()), (15, 9, 10));
     }
 }

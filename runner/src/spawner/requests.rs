@@ -6,7 +6,7 @@ use super::record::{Outer, Phase, Record};
 use super::serve::{SYNC, Spawner};
 use crate::container::setup::Materials;
 use crate::container::spec::{IdRange, Process, Stdio};
-use rustix::process::{Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::pidfd_open;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -125,10 +125,10 @@ impl Spawner {
     fn signal(&mut self, key: &Key, signal: i32) -> Result<Outcome, Failure> {
         let failed = |message: &str| Failure::setup("sending a signal", &message);
         let record = self.record(key)?;
-        let signal = Signal::from_named_raw(signal).ok_or_else(|| failed("there is no such signal"))?;
         match (&record.pidfd, record.phase) {
             (Some(pidfd), phase) if !matches!(phase, Phase::Ended(_)) => {
-                pidfd_send_signal(pidfd, signal).map_err(|e| failed(&io::Error::from(e).to_string()))?;
+                sandlot_sys::process::send_signal(pidfd.as_fd(), signal)
+                    .map_err(|e| failed(&e.to_string()))?;
                 Ok(Outcome::Now(Reply::Done, Vec::new()))
             }
             _ => Err(failed("the process has ended")),

@@ -40,6 +40,20 @@ fn range(first: u32, last: u32, flags: u32) -> io::Result<()> {
     }
 }
 
+/// `pidfd_send_signal(2)`, of the real-time signals, too.
+///
+/// # Errors
+/// What it answers: `ESRCH` if the process has ended, `EINVAL` for what is no signal.
+pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the kernel reads the numbers alone, for there is no siginfo.
+    if unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, none, 0) } == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
 /// Puts every signal back to its default action and unblocks all.
 pub fn reset_signals() {
     for signal in 1..=64 {

@@ -10,6 +10,7 @@ mod health;
 mod nested;
 mod pushing;
 mod remote;
+mod restarts;
 mod sessions;
 mod stock;
 mod survival;
