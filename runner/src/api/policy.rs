@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use tokio::net::UnixStream;
 
 /// What a socket allows.
@@ -27,6 +28,8 @@ pub enum Policy {
 
 /// The longest body of a creation.
 const BODY: usize = 1 << 20;
+/// The share of processor time that every container has.
+const SHARES: i64 = 1024;
 
 impl Policy {
     /// Whether who connected may.
@@ -64,7 +67,8 @@ async fn narrow(engine: &Engine, request: Request) -> Result<Request, Error> {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (request.method().as_str(), parts.as_slice()) {
         ("GET" | "HEAD", ["_ping" | "version" | "info"])
-        | ("GET", ["images", "json"] | ["containers", "json"] | ["images", .., "json"]) => Ok(request),
+        | ("GET", ["images", "json"] | ["images", .., "json"]) => Ok(request),
+        ("GET", ["containers", "json"]) => sessions_only(request),
         ("POST", ["containers", "create"]) => creation(request).await,
         (_, ["containers", id, ..] | ["sandlot", "v1", "containers", id, ..])
             if allowed(request.method(), &parts) =>
@@ -91,6 +95,47 @@ fn allowed(method: &Method, parts: &[&str]) -> bool {
     }
 }
 
+/// A list shows sessions alone, whatever else it is asked for.
+fn sessions_only(request: Request) -> Result<Request, Error> {
+    let (mut parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    let (filters, others): (Vec<_>, Vec<_>) =
+        url::form_urlencoded::parse(query.as_bytes()).partition(|(name, _)| name == "filters");
+    let asked = match filters.as_slice() {
+        [] => Value::default(),
+        [(_, text)] => serde_json::from_str(text).map_err(|e| Error::bad(format!("invalid filters: {e}")))?,
+        _ => return Err(Error::bad("invalid filters: there are several")),
+    };
+    let own = sandlot_wire::LABEL_SESSION;
+    let mut asked = match asked {
+        Value::Null => Map::new(),
+        Value::Object(asked) => asked,
+        _ => return Err(Error::bad("invalid filters: an object is needed")),
+    };
+    match asked.entry("label").or_insert_with(|| json!({})) {
+        Value::Object(labels) => drop(labels.insert(own.to_owned(), Value::Bool(true))),
+        Value::Array(labels) => labels.push(own.into()),
+        _ => return Err(Error::bad("invalid filters: label")),
+    }
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(others).append_pair("filters", &Value::Object(asked).to_string());
+    let uri = format!("{}?{}", parts.uri.path(), query.finish());
+    parts.uri = uri.parse().map_err(|e| Error::bad(format!("invalid filters: {e}")))?;
+    Ok(Request::from_parts(parts, body))
+}
+
+/// What of the host a session would take that has no limit.
+fn unlimited(host: &HostConfig) -> Option<&'static str> {
+    let asked = &host.resources;
+    let limits = [
+        (asked.memory > 0 && asked.memory_swap > 0, "memory and swap"),
+        (asked.nano_cpus > 0 || asked.cpu_quota > 0, "processor time"),
+        (asked.pids_limit.is_some_and(|most| most > 0), "processes"),
+        (host.storage_opt.contains_key("size"), "disk"),
+    ];
+    limits.into_iter().find(|(set, _)| !set).map(|(_, what)| what)
+}
+
 /// A creation must be of a session, and take nothing of the host but what limits allow.
 async fn creation(request: Request) -> Result<Request, Error> {
     #[derive(Deserialize)]
@@ -115,8 +160,21 @@ async fn creation(request: Request) -> Result<Request, Error> {
     if !host.binds.is_empty() || !host.mounts.is_empty() || !host.tmpfs.is_empty() {
         return refuse("a mount");
     }
+    if !wanted.config.volumes.is_empty() {
+        return refuse("a volume");
+    }
     if !host.cap_add.is_empty() || !host.security_opt.is_empty() || !host.sysctls.is_empty() {
         return refuse("a change of the container's walls");
+    }
+    // What would be spared when memory runs out, or have more than its share.
+    if host.oom_score_adj < 0 || !host.ulimits.is_empty() || host.resources.cpu_shares > SHARES {
+        return refuse("precedence over other containers");
+    }
+    if !host.port_bindings.is_empty() {
+        return refuse("a port of the host");
+    }
+    if let Some(what) = unlimited(host) {
+        return refuse(&format!("a session without a limit of {what}"));
     }
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }

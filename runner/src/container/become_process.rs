@@ -127,14 +127,17 @@ fn connect(streams: Streams) -> io::Result<()> {
             dup2_stdout(&output)?;
             dup2_stderr(&error)?;
         }
-        Streams::Null => {
-            let null = null()?;
-            dup2_stdin(&null)?;
-            dup2_stdout(&null)?;
-            dup2_stderr(&null)?;
-        }
+        Streams::Null => quiet()?,
     }
     Ok(())
+}
+
+/// Makes all three standard streams `/dev/null`.
+pub(super) fn quiet() -> io::Result<()> {
+    let null = null()?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
 /// The user may open their standard streams by name: `/dev/stdout`, `/dev/pts/0`.

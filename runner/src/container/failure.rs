@@ -20,4 +20,16 @@ impl Failure {
     pub fn setup(step: &str, cause: &impl ToString) -> Self {
         Self { step: step.to_owned(), message: cause.to_string(), exit_code: 125 }
     }
+
+    /// The same with at most `most` bytes of each text: a command's name may be of any length.
+    #[must_use]
+    pub fn shortened(mut self, most: usize) -> Self {
+        for text in [&mut self.step, &mut self.message] {
+            if text.len() > most {
+                text.truncate(text.floor_char_boundary(most));
+                text.push('…');
+            }
+        }
+        self
+    }
 }

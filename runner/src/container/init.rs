@@ -30,6 +30,8 @@ pub fn supervise(alone: Alone, first: Option<&mut dyn FnMut()>) -> ! {
 
 fn start(alone: Alone, first: Option<&mut dyn FnMut()>) -> io::Result<(SignalFd, Charge)> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    // Those of the spawner are the host's.
+    super::become_process::quiet()?;
     let all = SigSet::all();
     all.thread_block()?;
     rustix::thread::set_name(c"init")?;

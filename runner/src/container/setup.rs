@@ -6,7 +6,7 @@
 use super::failure::Failure;
 use super::plan::{Access, Attached, FILES, Filesystem, Need, Step};
 use super::target::{self, Links};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, openat, openat2, unlinkat};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, unmount,
@@ -162,8 +162,10 @@ fn forget_files() -> rustix::io::Result<()> {
 
 fn sysctl(made: &[Option<OwnedFd>], path: &str, value: &str) -> rustix::io::Result<()> {
     let Some(Some(proc)) = made.get(PROC) else { return Err(rustix::io::Errno::NOENT) };
-    let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = openat(proc, format!("sys/{path}"), flags, Mode::empty())?;
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    // Somebody may have asked for a mount below /proc: what is written there would set nothing (CVE-2025-52881).
+    let plain = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+    let file = openat2(proc, format!("sys/{path}"), flags, Mode::empty(), plain)?;
     rustix::io::write(&file, value.as_bytes()).map(drop)
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Numbers never meet `/etc/passwd` as names, and must fit (CVE-2024-40635): `4294967296` is an error, never root.
 
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use std::fs::File;
 use std::io::Read;
 
 /// The most that is read of `/etc/passwd` or `/etc/group`.
@@ -64,7 +66,10 @@ pub fn find(user: &str, groups: &[String], passwd: &str, group: &str) -> Result<
     let name = entry.as_ref().map(|f| f[0].to_owned());
     let gid = match primary {
         Some(wanted) => group_id(wanted, group)?,
-        None => entry.as_ref().and_then(|f| f[3].parse().ok()).unwrap_or(0),
+        None => match &entry {
+            Some(f) => id(f[3])?.ok_or_else(|| Error::Range(f[3].to_owned()))?,
+            None => 0,
+        },
     };
     let mut more = Vec::new();
     if primary.is_none()
@@ -84,15 +89,26 @@ pub fn find(user: &str, groups: &[String], passwd: &str, group: &str) -> Result<
     Ok(User { uid, gid, groups: more, home: text(5, "/"), shell: text(6, "/bin/sh"), name })
 }
 
-/// Reads one of the files of the root that the calling process is in; what cannot be read is empty.
+/// Reads one of the files of the root that the calling process is in; what cannot be read is empty. Whoever writes there may put
+/// anything in its place: a pipe is not waited for, a link of the kernel's own not followed.
 #[must_use]
 pub fn read(path: &str) -> String {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
+        .map(|file| text(file.into()))
+        .unwrap_or_default()
+}
+
+/// What of a file is looked at: nothing of what is none, and no line that was cut off.
+#[must_use]
+pub fn text(file: File) -> String {
     let mut text = Vec::new();
-    if let Ok(file) = std::fs::File::open(path)
-        && file.metadata().is_ok_and(|m| m.is_file())
-        && file.take(LIMIT).read_to_end(&mut text).is_err()
-    {
-        text.clear();
+    let plain = file.metadata().is_ok_and(|m| m.is_file());
+    if !plain || file.take(LIMIT).read_to_end(&mut text).is_err() {
+        return String::new();
+    }
+    if text.len() as u64 == LIMIT {
+        text.truncate(text.iter().rposition(|b| *b == b'\n').unwrap_or(0));
     }
     String::from_utf8_lossy(&text).into_owned()
 }
@@ -115,14 +131,15 @@ fn group_id(wanted: &str, group: &str) -> Result<u32, Error> {
     }
     let fields = group.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let found = fields.into_iter().find(|f| f.len() >= 3 && f[0] == wanted);
-    found.and_then(|f| f[2].parse().ok()).ok_or_else(|| Error::Group(wanted.to_owned()))
+    let gid = found.map(|f| id(f[2])).transpose()?.flatten();
+    gid.ok_or_else(|| Error::Group(wanted.to_owned()))
 }
 
 fn memberships(name: &str, group: &str) -> Vec<u32> {
     let fields = group.lines().map(|line| line.split(':').collect::<Vec<_>>());
     fields
         .filter(|f| f.len() >= 4 && f[3].split(',').any(|member| member == name))
-        .filter_map(|f| f[2].parse().ok())
+        .filter_map(|f| id(f[2]).ok().flatten())
         .collect()
 }
 
@@ -163,5 +180,30 @@ mod tests {
         assert_eq!(look("4294967295"), Err(Error::Range("4294967295".into())));
         assert_eq!(look("0:99999999999"), Err(Error::Range("99999999999".into())));
         assert_eq!(look("-1"), Err(Error::User("-1".into())));
+    }
+
+    #[test]
+    fn a_hostile_file_makes_nobody_root() {
+        let passwd = "a:x:4294967296:1::/:/bin/sh\nb:x:1:4294967296::/:/bin/sh\nc:x:2:::/:/bin/sh\nd:x:-1:1::/:/bin/sh\n\
+                      e:x:0\n5:x:0:0::/:/bin/sh\ng:x:7:7::/:/bin/sh\n";
+        let group = "g:x:4294967296:\nmore:x:4294967295:g\nmore:x:-1:g\nlarge:x:18446744073709551617:g\n";
+        let look = |user: &str| find(user, &[], passwd, group);
+        for user in ["a", "b", "c", "d", "e", "g:g", "g:large", "\u{0}", "0x0", " 0", "+0", "٠"] {
+            assert!(look(user).is_err(), "{user}: {:?}", look(user));
+        }
+        let digits = look("5").unwrap();
+        assert_eq!((digits.uid, digits.gid), (5, 0));
+        let g = look("g").unwrap();
+        assert_eq!((g.uid, g.gid, g.groups), (7, 7, vec![]));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_counts_for_nothing() {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, &vec![b'\n'; (LIMIT - 10) as usize]).unwrap();
+        std::io::Write::write_all(&mut file, b"ann:x:1000:").unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
+        assert!(!text(file).contains("ann"));
+        assert_eq!(read("/proc/self/fd/0"), "");
     }
 }

@@ -98,7 +98,7 @@ impl Engine {
             .and_then(|()| container.record().save(&dir));
         if let Err(e) = made {
             self.lock().remove(&id);
-            std::fs::remove_dir_all(&dir).unwrap_or_default();
+            crate::image::remove::tree(&dir).unwrap_or_default();
             return Err(e);
         }
         self.events.container("create", &container);
@@ -168,7 +168,7 @@ impl Engine {
             if let Err(e) = engine.disks.release(&id) {
                 tracing::warn!("a disk stays for now: {e}");
             }
-            if let Err(e) = std::fs::remove_dir_all(&grave) {
+            if let Err(e) = crate::image::remove::tree(&grave) {
                 tracing::warn!(path = %grave.display(), "not removed: {e}; the next start tries again");
             }
         });
@@ -201,7 +201,7 @@ pub(super) fn directory(settings: &Settings, id: &str) -> std::path::PathBuf {
 fn make_directories(dir: &Path, range: IdRange) -> Result<(), Error> {
     use std::os::unix::fs::{DirBuilderExt, chown};
     let doing = || format!("making {}", dir.display());
-    std::fs::DirBuilder::new().mode(0o711).create(dir).doing(doing)?;
+    std::fs::DirBuilder::new().mode(0o700).create(dir).doing(doing)?;
     for name in ["upper", "work"] {
         let path = dir.join(name);
         std::fs::DirBuilder::new().mode(0o755).create(&path).doing(doing)?;

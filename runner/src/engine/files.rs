@@ -9,15 +9,13 @@ use crate::image::place::{self, Kinds, Placing, open_inside};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, openat2, readlinkat, statat};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// How many links may lead to each other.
 const LINKS: usize = 40;
-/// The most that is read of `/etc/passwd`.
-const PASSWD: u64 = 1 << 20;
 
 /// What stands at a path.
 #[derive(Debug, Clone)]
@@ -188,14 +186,8 @@ fn owner(root: BorrowedFd<'_>, base: u32, user: &str) -> Result<(u32, u32), Erro
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         // In the root itself: a link to /proc/kmsg would be read with the host's rights.
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-        let mut text = Vec::new();
         let file = openat2(root, path, flags, Mode::empty(), resolve);
-        let file = file.map(std::fs::File::from).map_err(io::Error::from);
-        let read = file.and_then(|file| file.take(PASSWD).read_to_end(&mut text));
-        if read.is_err() {
-            text.clear();
-        }
-        String::from_utf8_lossy(&text).into_owned()
+        file.map(|file| user::text(file.into())).unwrap_or_default()
     };
     let found = user::find(user, &[], &read("/etc/passwd"), &read("/etc/group"));
     let found = found.map_err(|e| Error::invalid(e.to_string()))?;

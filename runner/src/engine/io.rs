@@ -5,6 +5,7 @@ use super::container::Container;
 use super::error::{Doing, Error};
 use crate::container::network;
 use crate::spawner::client::{INIT, Stream};
+use rustix::fs::{Mode, OFlags, openat};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 impl Engine {
@@ -61,12 +62,18 @@ impl Engine {
     ) -> Result<OwnedFd, Error> {
         let container = self.find(key)?;
         let (pid, _) = container.state().alive().ok_or_else(|| container.not_running())?;
-        let work = move || network::namespace(pid).and_then(|netns| f(netns.as_fd()));
+        let base = container.slot.range().base;
+        let work = move || {
+            // Its number may be another process's by now, and that one's loopback the host's.
+            let process = super::view::process(pid, base)?;
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let netns = openat(&process, "ns/net", flags, Mode::empty());
+            let netns = netns.doing(|| "entering the network".into())?;
+            f(netns.as_fd()).map_err(std::io::Error::other).doing(|| "in the container's network".into())
+        };
         tokio::task::spawn_blocking(work)
             .await
             .map_err(std::io::Error::other)
             .doing(|| "entering the network".into())?
-            .map_err(std::io::Error::other)
-            .doing(|| "in the container's network".into())
     }
 }

@@ -93,17 +93,24 @@ impl std::ops::Deref for Engine {
     }
 }
 
+/// Makes a directory that nobody else on this host may enter: layers hold programs that run as root (setuid) for whoever can
+/// name them, and what containers wrote is theirs.
+fn private(dir: &std::path::Path) -> Result<(), Error> {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    let made = std::fs::create_dir_all(dir).and_then(|()| std::fs::set_permissions(dir, mode));
+    made.doing(|| format!("making {}", dir.display()))
+}
+
 impl Engine {
     /// Takes up the state that is there: containers go on, or are marked as ended, and what a crash left is removed.
     ///
     /// # Errors
     /// What opening the state, finding the control groups or reaching the spawner answers.
     pub async fn open(settings: Settings) -> Result<Self, Error> {
-        for dir in
-            [settings.state.join("containers"), settings.state.join("volumes"), settings.run.join("rings")]
-        {
-            std::fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
+        for name in ["containers", "volumes", "images", "disks"] {
+            private(&settings.state.join(name))?;
         }
+        private(&settings.run.join("rings"))?;
         let images = Store::open(&settings.state)
             .map_err(std::io::Error::other)
             .doing(|| "opening the images".into())?

@@ -7,6 +7,9 @@ use super::model::{BindOptions, Config, Driver, HostConfig, MountRequest, Volume
 use super::settings::Settings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use crate::container::target::{self, Links};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 /// A mount of a container.
@@ -235,7 +238,7 @@ fn place(source: &str, missing: Missing, settings: &Settings) -> Result<Source, 
     }
     // Links are resolved now and the result is what is mounted: nothing can be swapped in later.
     let (path, rest) = existing(Path::new(source))?;
-    let whole = if rest.as_os_str().is_empty() { path } else { path.join(&rest) };
+    let whole = if rest.as_os_str().is_empty() { path.clone() } else { path.join(&rest) };
     if !settings.bind_roots.iter().any(|root| whole.starts_with(root)) {
         return Err(Error::invalid(format!(
             "the bind mount of {source} is refused: it is outside the directories that this engine allows (--bind-root)"
@@ -243,12 +246,27 @@ fn place(source: &str, missing: Missing, settings: &Settings) -> Result<Source, 
     }
     if !rest.as_os_str().is_empty() {
         let made = match missing {
-            Missing::Made => std::fs::create_dir_all(&whole).map_err(|e| e.to_string()),
+            Missing::Made => make(&path, &rest).map_err(|e| e.to_string()),
             Missing::Refused => Err("no such file or directory".to_owned()),
         };
         made.map_err(|e| Error::invalid(format!("bind source path does not exist: {source}: {e}")))?;
     }
     Ok(Source::Bind(whole))
+}
+
+/// Opens what is at a path whose links are resolved. A container that has a directory above mounted may have put a link into it
+/// since: that is an error, and not followed.
+///
+/// # Errors
+/// What `openat2(2)` answers: `ELOOP` for a link.
+pub fn resolved(path: &Path) -> rustix::io::Result<OwnedFd> {
+    openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+}
+
+/// Makes the directories `rest` below `path`, and through no link either.
+fn make(path: &Path, rest: &Path) -> rustix::io::Result<()> {
+    let inside = format!("/{}", rest.display());
+    target::directory(resolved(path)?.as_fd(), &inside, Links::Refused).map(drop)
 }
 
 /// What of a path of the host is there, with its links resolved, and what is not.
@@ -311,6 +329,11 @@ fn clean(target: &str) -> Result<String, Error> {
     if !path.is_absolute() || !plain || target.contains('\0') {
         return Err(Error::invalid(format!(
             "invalid mount path: '{target}' mount path must be absolute, and without '..'"
+        )));
+    }
+    if let Some(made_up) = ["/proc", "/sys"].into_iter().find(|made_up| path.starts_with(made_up)) {
+        return Err(Error::invalid(format!(
+            "invalid mount path: '{target}' cannot be mounted because it is inside {made_up}"
         )));
     }
     Ok(path.components().collect::<PathBuf>().to_string_lossy().into_owned())

@@ -96,7 +96,12 @@ impl Engine {
         };
         let name = match &mount.source {
             Source::Tmpfs(_) => return Ok(None),
-            Source::Bind(path) => return whole(&mount::again(path, &self.settings)?),
+            Source::Bind(path) => {
+                let path = mount::again(path, &self.settings)?;
+                let doing = || format!("mounting {}", path.display());
+                let found = mount::resolved(&path).doing(doing)?;
+                return open_tree(&found, "", clone | OpenTreeFlags::AT_EMPTY_PATH).doing(doing).map(Some);
+            }
             Source::Volume(name) => name,
         };
         let data = self.create_volume(name, mount.labels.clone())?.mountpoint;

@@ -65,7 +65,7 @@ fn fill(root: BorrowedFd<'_>, mount: &Mount, dir: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let copy = dir.join("_copy");
-    match std::fs::remove_dir_all(&copy) {
+    match crate::image::remove::tree(&copy) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).doing(doing),
         _ => {}
     }
@@ -82,7 +82,7 @@ fn fill(root: BorrowedFd<'_>, mount: &Mount, dir: &Path) -> Result<(), Error> {
         // The directory's own owner, mode and times, now that nothing is put into it any more.
         tree::alike(source.as_fd(), data.as_fd()).doing(doing)
     });
-    std::fs::remove_dir_all(&copy).doing(doing)?;
+    crate::image::remove::tree(&copy).doing(doing)?;
     done
 }
 

@@ -103,7 +103,14 @@ impl Still {
 /// The root that a container's first process sees. The process may end at any moment and its number become another's:
 /// only one whose ids are the container's is believed.
 fn running(pid: i32, base: u32) -> Result<OwnedFd, Error> {
-    let doing = || "opening the root of a container that has just ended".to_owned();
+    let process = process(pid, base)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(&process, "root", flags, Mode::empty()).doing(|| "opening the container's root".into())
+}
+
+/// `/proc/PID` of a process, if its ids are those of the container whose first is `base`.
+pub(super) fn process(pid: i32, base: u32) -> Result<OwnedFd, Error> {
+    let doing = || "opening a container that has just ended".to_owned();
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let process = openat(CWD, format!("/proc/{pid}"), flags, Mode::empty()).doing(doing)?;
     let map = openat(&process, "uid_map", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).doing(doing)?;
@@ -113,7 +120,7 @@ fn running(pid: i32, base: u32) -> Result<OwnedFd, Error> {
     if !outside.is_some_and(|id| (base..base + IDS).contains(&id)) {
         return Err(Error::Conflict("the container has just ended; try again".into()));
     }
-    openat(&process, "root", flags, Mode::empty()).doing(doing)
+    Ok(process)
 }
 
 /// Runs `work` on a new thread, whose files belong to the host's id `base` and which keeps its rights all the same.

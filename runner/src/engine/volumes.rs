@@ -189,7 +189,7 @@ impl Container {
 /// Deletes a directory while nobody waits.
 fn bury(grave: PathBuf) {
     tokio::task::spawn_blocking(move || {
-        if let Err(e) = std::fs::remove_dir_all(&grave) {
+        if let Err(e) = crate::image::remove::tree(&grave) {
             tracing::warn!(path = %grave.display(), "not removed: {e}; the next start tries again");
         }
     });

@@ -82,7 +82,7 @@ impl Drop for Hold {
 
 fn delete(path: &Path) -> Result<(), Error> {
     let done = match path.symlink_metadata() {
-        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path),
+        Ok(meta) if meta.is_dir() => super::remove::tree(path),
         Ok(_) => std::fs::remove_file(path),
         Err(e) => Err(e),
     };

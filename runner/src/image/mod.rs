@@ -24,6 +24,7 @@ mod pull;
 mod push;
 mod reference;
 mod registry;
+pub mod remove;
 mod save;
 pub mod starter;
 mod store;

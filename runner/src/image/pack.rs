@@ -115,7 +115,8 @@ impl<W: Write> Packer<W> {
         };
         let stat = fstat(&fd).map_err(at(shown))?;
         let foreign = mount_of(fd.as_fd())? != self.mount;
-        let hidden = foreign && self.packing.borders == Borders::Closed;
+        // We have the host's rights, which would show /proc/kcore.
+        let hidden = foreign && self.packing.borders == Borders::Closed || made_up(fd.as_fd())?;
         let mut header = self.header(&stat);
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => self.directory(fd.as_fd(), header, shown, hidden, depth),
@@ -199,6 +200,9 @@ impl<W: Write> Packer<W> {
             let first = first.clone();
             return self.write(header, shown, first.as_os_str().as_bytes(), Vec::new(), io::empty());
         }
+        if hidden {
+            return self.write(header, shown, b"", Vec::new(), io::empty());
+        }
         // The descriptor has shown that it is a file: no device or pipe is opened by this.
         let own = format!("/proc/self/fd/{}", fd.as_raw_fd());
         let file = File::open(own).map_err(at(shown))?;
@@ -207,7 +211,7 @@ impl<W: Write> Packer<W> {
             return Err(at(shown)(io::Error::other("an overlay with metacopy holds no content for it")));
         }
         let attributes = attributes(file.as_fd()).map_err(at(shown))?;
-        let size = if hidden { 0 } else { u64::try_from(stat.st_size).unwrap_or(0) };
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
         header.set_size(size);
         // What is shorter by now is filled up, what is longer cut off: the entry has said how long it is.
         let exactly = file.take(size).chain(io::repeat(0)).take(size);

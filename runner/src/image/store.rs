@@ -102,7 +102,7 @@ impl Store {
         for name in ["blobs", "layers"] {
             std::fs::create_dir_all(root.join(name))?;
         }
-        match std::fs::remove_dir_all(root.join("making")) {
+        match super::remove::tree(&root.join("making")) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
             _ => std::fs::create_dir_all(root.join("making"))?,
         }

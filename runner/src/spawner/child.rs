@@ -50,6 +50,11 @@ fn tell(sync: BorrowedFd<'_>, sign: &Sign, descriptors: &[BorrowedFd<'_>]) {
     }
 }
 
+/// Tells that it does not run, and why. What is told names what a stranger chose, of any length.
+fn refuse(sync: BorrowedFd<'_>, failure: Failure) {
+    tell(sync, &Sign::Failed(failure.shortened(SIGN / 4)), &[]);
+}
+
 /// Receives a sign; `None` at the end of the stream: the child has exec'd, or is dead.
 pub(super) fn hear(sync: BorrowedFd<'_>) -> io::Result<Option<(Sign, Option<OwnedFd>)>> {
     let mut bytes = vec![0; SIGN];
@@ -81,10 +86,10 @@ pub(super) enum Kind {
     Execution(Box<Process>, OwnedFd),
 }
 
-/// Clones the helper; in the spawner, answers its pid. The child tells the rest over the wire.
-pub(super) fn make(alone: Alone, making: Making) -> io::Result<i32> {
+/// Clones the helper; in the spawner, answers a descriptor of it. The child tells the rest over the wire.
+pub(super) fn make(alone: Alone, making: Making) -> io::Result<OwnedFd> {
     match clone3(alone, 0, Parent::Caller)? {
-        Fork::Parent { pid, .. } => Ok(pid),
+        Fork::Parent { pidfd, .. } => Ok(pidfd),
         Fork::Child => {
             // A panic must not unwind into the spawner's loop, of which this process holds a copy.
             drop(catch_unwind(AssertUnwindSafe(|| help(alone, making))));
@@ -95,7 +100,7 @@ pub(super) fn make(alone: Alone, making: Making) -> io::Result<i32> {
 
 fn help(alone: Alone, making: Making) {
     let sync = making.sync.as_fd();
-    let failed = |step: &str, e: io::Error| tell(sync, &Sign::Failed(Failure::setup(step, &e)), &[]);
+    let failed = |step: &str, e: io::Error| refuse(sync, Failure::setup(step, &e));
     if let Err(e) = keep_only(&making) {
         return failed("closing descriptors", e);
     }
@@ -185,7 +190,7 @@ fn child(alone: Alone, making: Making, wait: OwnedFd) {
             run(&sync, pipes, &spec, Workdir::Expect)
         }
     };
-    tell(sync.as_fd(), &Sign::Failed(failure), &[]);
+    refuse(sync.as_fd(), failure);
 }
 
 fn await_word(wait: &OwnedFd) -> io::Result<()> {
@@ -232,7 +237,7 @@ fn container(alone: Alone, sync: &OwnedFd, pipes: Pipes, spec: Container, materi
             let mut pipes = pipes;
             let mut first = || {
                 let failure = run(sync, pipes.take(), &process, Workdir::Make);
-                tell(sync.as_fd(), &Sign::Failed(failure), &[]);
+                refuse(sync.as_fd(), failure);
             };
             init::supervise(alone, Some(&mut first))
         }

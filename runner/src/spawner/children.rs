@@ -3,7 +3,7 @@
 use super::child::{self, Sign};
 use super::message::{Answer, Event, ExitStatus, Failure, Key, Reply, Streams};
 use super::record::{Outer, Phase, Record};
-use super::serve::{PIDFD, Spawner};
+use super::serve::{PIDFD, Reaping, Spawner};
 use rustix::event::epoll;
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::io;
@@ -51,7 +51,7 @@ impl Spawner {
     fn look_after(epoll: &OwnedFd, number: u64, record: &mut Record) -> io::Result<()> {
         let pid = rustix::process::Pid::from_raw(record.pid).ok_or(io::ErrorKind::InvalidData)?;
         let pidfd = pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
-        epoll::add(epoll, &pidfd, epoll::EventData::new_u64(number << 2 | PIDFD), epoll::EventFlags::IN)?;
+        epoll::add(epoll, &pidfd, event(number << 2 | PIDFD), epoll::EventFlags::IN)?;
         record.pidfd = Some(pidfd);
         if let Some(adjustment) = record.oom_score_adj.take() {
             // A child that has ended by now needs none.
@@ -76,19 +76,58 @@ impl Spawner {
     /// Ends what there is of a process that does not run, and says why.
     fn failed(&mut self, key: &Key, failure: Failure) {
         let Some((_, record)) = self.records.get_mut(key) else { return };
-        let asked = record.asked.take();
-        if let Some(pidfd) = &record.pidfd {
-            // It ends by itself after telling; this is for one that cannot.
-            pidfd_send_signal(pidfd, Signal::KILL).unwrap_or_default();
-            child::await_end(pidfd).unwrap_or_default();
-        }
+        let (asked, pidfd) = (record.asked.take(), record.pidfd.take());
         self.remove(key);
+        match pidfd {
+            Some(pidfd) => {
+                // It ends by itself after telling; this is for one that cannot. What it held is free when it is told.
+                pidfd_send_signal(&pidfd, Signal::KILL).unwrap_or_default();
+                self.reap(pidfd, asked.map(|asked| (asked, failure)));
+            }
+            None => self.fail(asked, failure),
+        }
+    }
+
+    fn fail(&self, asked: Option<(u64, u64)>, failure: Failure) {
         if let Some((connection, number)) = asked {
             self.send(connection, &Answer::Reply(number, Reply::Failed(failure)), &[]);
         }
     }
 
+    /// Takes note of a child that is to be reaped when it ends.
+    pub(super) fn reap(&mut self, pidfd: OwnedFd, then: Option<((u64, u64), Failure)>) {
+        self.next += 1;
+        let token = self.next << 2 | PIDFD;
+        // It may be watched already, as the process that it was to be.
+        let watched = match epoll::add(&self.epoll, &pidfd, event(token), epoll::EventFlags::IN) {
+            Err(rustix::io::Errno::EXIST) => {
+                epoll::modify(&self.epoll, &pidfd, event(token), epoll::EventFlags::IN)
+            }
+            other => other,
+        };
+        let number = self.next;
+        self.reaping.insert(number, Reaping { pidfd, then });
+        if watched.is_err() {
+            self.reaped(number);
+        }
+    }
+
+    /// Whether what has ended was one of those; who waited for it is told.
+    fn reaped(&mut self, number: u64) -> bool {
+        let Some(Reaping { pidfd, then }) = self.reaping.remove(&number) else { return false };
+        waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
+            .map(drop)
+            .unwrap_or_default();
+        if let Some((asked, failure)) = then {
+            self.fail(Some(asked), failure);
+        }
+        true
+    }
+
     pub(super) fn ended(&mut self, number: u64) {
+        if self.reaped(number) {
+            return;
+        }
         // What it said before its end comes first: a start is answered before the end is told.
         self.signs(number);
         let Some(key) = self.keys.get(&number).cloned() else { return };
@@ -109,4 +148,8 @@ impl Spawner {
             self.send(*connection, &event, &[]);
         }
     }
+}
+
+fn event(token: u64) -> epoll::EventData {
+    epoll::EventData::new_u64(token)
 }

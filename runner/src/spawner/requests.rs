@@ -6,7 +6,6 @@ use super::record::{Outer, Phase, Record};
 use super::serve::{SYNC, Spawner};
 use crate::container::setup::Materials;
 use crate::container::spec::{IdRange, Process, Stdio};
-use rustix::process::pidfd_open;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -178,12 +177,7 @@ impl Spawner {
         };
         self.keys.insert(number, key.clone());
         self.records.insert(key, (number, record));
-        // The helper's next word is its last; it ends within the millisecond.
-        let pidfd = rustix::process::Pid::from_raw(helper)
-            .map(|pid| pidfd_open(pid, rustix::process::PidfdFlags::empty()));
-        if let Some(Ok(pidfd)) = pidfd {
-            child::await_end(&pidfd).map_err(failed)?;
-        }
+        self.reap(helper, None);
         Ok(Outcome::Later)
     }
 }

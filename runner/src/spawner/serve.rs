@@ -3,19 +3,24 @@
 //! Whoever may connect is root on this host anyway (checked by `SO_PEERCRED`); what comes over the wire is data of our
 //! own engine, read in full at once.
 
-use super::message::{self, Answer, Key, Reply, Request};
+use super::message::{self, Answer, Failure, Key, Reply, Request};
 use super::record::Record;
 use super::requests::Outcome;
 use rustix::event::epoll;
 use sandlot_sys::clone::Alone;
 use std::collections::HashMap;
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::time::Duration;
 
 /// The most connections: an engine, and command lines that brought their own.
 const CONNECTIONS: usize = 64;
+
+/// How long a peer may take to send the rest of a frame, or to make room for one: a stopped one does not stop the spawner.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves `socket` until the process is ended.
 ///
@@ -38,6 +43,7 @@ pub fn serve(socket: &Path) -> io::Result<()> {
         connections: HashMap::new(),
         keys: HashMap::new(),
         records: HashMap::new(),
+        reaping: HashMap::new(),
     };
     spawner.watch(listener.as_fd(), LISTENER)?;
     spawner.run(&listener)
@@ -84,6 +90,16 @@ pub(super) struct Spawner {
     /// Which process the number in a token means.
     pub(super) keys: HashMap<u64, Key>,
     pub(super) records: HashMap<Key, (u64, Record)>,
+    /// Children that nobody asks for any more, until they have ended; by a number of their own.
+    pub(super) reaping: HashMap<u64, Reaping>,
+}
+
+/// A helper, or a child that failed. It is in a container's groups, which may be frozen or get hardly any processor time, so
+/// its end is never waited for: all other containers would wait as well.
+pub(super) struct Reaping {
+    pub(super) pidfd: OwnedFd,
+    /// Who is told when it has ended, and what.
+    pub(super) then: Option<((u64, u64), Failure)>,
 }
 
 impl Spawner {
@@ -120,8 +136,11 @@ impl Spawner {
         if !trusted || self.connections.len() >= CONNECTIONS {
             return;
         }
+        let bounded = stream
+            .set_read_timeout(Some(PATIENCE))
+            .and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
         self.next += 1;
-        if self.watch(stream.as_fd(), self.next << 2 | CONNECTION).is_ok() {
+        if bounded.and_then(|()| self.watch(stream.as_fd(), self.next << 2 | CONNECTION)).is_ok() {
             self.connections.insert(self.next, stream);
         }
     }
@@ -149,8 +168,10 @@ impl Spawner {
 
     pub(super) fn send(&self, connection: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>]) {
         if let Some(stream) = self.connections.get(&connection) {
-            // A peer that is gone is noticed when its socket is read.
-            message::write(stream, answer, descriptors).unwrap_or_default();
+            if message::write(stream, answer, descriptors).is_err() {
+                // Half a frame may have gone out. That it is over is noticed, by both, when the socket is read.
+                stream.shutdown(Shutdown::Both).unwrap_or_default();
+            }
         }
     }
 }

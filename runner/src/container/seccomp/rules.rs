@@ -172,6 +172,7 @@ const AS_IF_ABSENT: &str = "io_setup io_destroy io_submit io_cancel io_getevents
 const NEW_NAMESPACES: u32 = 0x7e02_0000;
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
+const TIOCSETD: u32 = 0x5423;
 
 const AF_UNIX: u32 = 1;
 const AF_INET: u32 = 2;
@@ -215,8 +216,9 @@ pub(super) fn verdicts(profile: Profile, capabilities: u64) -> Vec<(&'static str
         ask(0, [(Match::AnyBit(NEW_NAMESPACES), refuse())], Verdict::Allow)
     };
     verdicts.push(("clone", clone));
-    // Both put input or a command into a terminal that somebody else reads.
-    let terminal = [(Match::Equal(TIOCSTI), refuse()), (Match::Equal(TIOCLINUX), refuse())];
+    // Two put input or a command into a terminal that somebody else reads; the third loads line disciplines, drivers that
+    // hardly anybody uses or looks after.
+    let terminal = [TIOCSTI, TIOCLINUX, TIOCSETD].map(|request| (Match::Equal(request), refuse()));
     verdicts.push(("ioctl", ask(1, terminal, Verdict::Allow)));
     verdicts
         .push(("personality", ask(0, PERSONALITIES.map(|p| (Match::Equal(p), Verdict::Allow)), refuse())));

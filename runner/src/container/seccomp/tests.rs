@@ -124,7 +124,7 @@ fn namespaces_and_mounts_are_for_the_nested_profile() {
 #[test]
 fn terminals_are_not_typed_into_whatever_the_upper_half_says() {
     for high in [0, 1 << 32, 0xffff_ffff << 32] {
-        for request in [0x5412, 0x541c] {
+        for request in [0x5412, 0x541c, 0x5423] {
             check(Standard, 0, "ioctl", &[0, high | request], DENIED);
             check(Nested, u64::MAX, "ioctl", &[0, high | request], DENIED);
         }

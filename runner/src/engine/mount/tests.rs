@@ -118,3 +118,47 @@ fn a_sources_links_are_resolved_before_it_is_allowed() {
     assert_eq!(bind("allowed/new/deep", Missing::Made).unwrap(), Source::Bind(root.join("allowed/new/deep")));
     assert!(root.join("allowed/new/deep").is_dir());
 }
+
+#[test]
+fn a_source_swapped_for_a_link_is_not_followed() {
+    const ROUNDS: usize = 10_000;
+    let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let place = std::fs::File::open(dir.path()).unwrap();
+    std::fs::create_dir(dir.path().join("data")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), dir.path().join("link")).unwrap();
+    let there = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(outside.path()).unwrap());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let data = dir.path().join("data");
+    let inode = |fd: &OwnedFd| rustix::fs::fstat(fd).unwrap().st_ino;
+    let count = |open: &dyn Fn() -> rustix::io::Result<OwnedFd>| {
+        (0..ROUNDS).filter(|_| open().is_ok_and(|fd| inode(&fd) == there)).count()
+    };
+    let (naive, ours) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let exchange = rustix::fs::RenameFlags::EXCHANGE;
+                rustix::fs::renameat_with(&place, "data", &place, "link", exchange).unwrap();
+            }
+        });
+        let naive = count(&|| rustix::fs::open(&data, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()));
+        let ours = count(&|| resolved(&data));
+        for n in 0..ROUNDS / 100 {
+            // It may be refused, but nothing is made outside.
+            make(dir.path(), Path::new(&format!("data/new-{n}/below"))).unwrap_or_default();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        (naive, ours)
+    });
+    assert!(naive > 0, "the swapper was never fast enough to be shown");
+    assert_eq!((ours, std::fs::read_dir(outside.path()).unwrap().count()), (0, 0));
+}
+
+#[test]
+fn nothing_is_mounted_over_what_the_kernel_tells() {
+    // CVE-2025-52881: what is written to /proc then goes elsewhere. An image's own volumes are asked, too.
+    for target in ["/proc", "/proc/sys/user", "/proc//self/attr", "/sys/fs/cgroup", "/a/../proc"] {
+        let words = of(&volume_at(target), &HostConfig::default()).unwrap_err().to_string();
+        assert!(words.contains("invalid mount path") && words.contains(target), "{words}");
+    }
+    assert_eq!(clean("/process").unwrap(), "/process");
+}
