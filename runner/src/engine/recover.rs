@@ -24,7 +24,9 @@ impl Engine {
                 Some(container) => {
                     self.lock().insert(container.id.clone(), container);
                 }
-                None => crate::image::remove::tree(&entry).doing(|| format!("removing {}", entry.display()))?,
+                None => {
+                    crate::image::remove::tree(&entry).doing(|| format!("removing {}", entry.display()))?
+                }
             }
         }
         for container in self.containers() {

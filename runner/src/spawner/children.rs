@@ -23,19 +23,23 @@ impl Spawner {
                     self.started(&key);
                 }
                 Ok(Some((Sign::Failed(failure), _))) => self.failed(&key, failure),
-                // Executed, up, or dead (which its pidfd tells next).
-                Ok(Some((Sign::Up | Sign::Terminal, _)) | None) | Err(_) => {
-                    record.sync = None;
-                    if record.pid == 0 {
-                        self.failed(&key, Failure::setup("cloning", &"the helper died"));
-                        return;
-                    }
-                    record.phase = Phase::Running;
-                    self.started(&key);
-                    return;
-                }
+                Ok(Some((Sign::Up | Sign::Terminal, _)) | None) | Err(_) => return self.said_all(&key),
             }
         }
+    }
+
+    /// It was executed, is up, or is dead (which its pidfd tells next).
+    fn said_all(&mut self, key: &Key) {
+        let Some((_, record)) = self.records.get_mut(key) else { return };
+        if record.sync.take().is_none() {
+            return;
+        }
+        if record.pid == 0 {
+            self.failed(key, Failure::setup("cloning", &"the helper died"));
+            return;
+        }
+        record.phase = Phase::Running;
+        self.started(key);
     }
 
     fn cloned(&mut self, number: u64, key: &Key, pid: i32) {
@@ -131,6 +135,8 @@ impl Spawner {
         // What it said before its end comes first: a start is answered before the end is told.
         self.signs(number);
         let Some(key) = self.keys.get(&number).cloned() else { return };
+        // The helper, which may live a little longer, has the wire still open.
+        self.said_all(&key);
         let Some((_, record)) = self.records.get_mut(&key) else { return };
         let Some(pidfd) = record.pidfd.take() else { return };
         let status = match waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {

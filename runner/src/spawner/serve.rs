@@ -136,9 +136,8 @@ impl Spawner {
         if !trusted || self.connections.len() >= CONNECTIONS {
             return;
         }
-        let bounded = stream
-            .set_read_timeout(Some(PATIENCE))
-            .and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
+        let bounded =
+            stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
         self.next += 1;
         if bounded.and_then(|()| self.watch(stream.as_fd(), self.next << 2 | CONNECTION)).is_ok() {
             self.connections.insert(self.next, stream);

@@ -8,18 +8,18 @@ use sandlot::container::cgroup::{Group, Hierarchy, Layout, Limits, Machine, Want
 use sandlot::container::spec::{IdRange, Init, Profile};
 
 /// Groups of the test's own; gone with what runs in them when dropped.
-struct Groups {
+pub struct Groups {
     hierarchy: Hierarchy,
     parent: String,
 }
 
 impl Groups {
-    fn new() -> Self {
-        let parent = format!("sandlot-test-{}-charged", std::process::id());
+    pub fn new(name: &str) -> Self {
+        let parent = format!("sandlot-test-{}-{name}", std::process::id());
         Self { hierarchy: Hierarchy::detect().unwrap(), parent }
     }
 
-    fn group(&self, id: &str, memory: i64, delegate: Option<IdRange>) -> Group {
+    pub fn group(&self, id: &str, memory: i64, delegate: Option<IdRange>) -> Group {
         let wanted = Wanted { memory, memory_swap: memory, pids: PROCESSES, ..Wanted::default() };
         let limits = Limits::new(&wanted, &Machine::read()).unwrap();
         self.hierarchy.create(&self.parent, id, &limits, delegate).unwrap()
@@ -110,7 +110,7 @@ async fn succeeds(s: &mut Spawned, attack: &Attack, group: Option<&Group>) -> bo
 #[tokio::test]
 async fn what_the_kernel_keeps_for_a_container_is_charged_to_it() {
     let mut s = Spawned::new().await;
-    let groups = Groups::new();
+    let groups = Groups::new("charged");
     let mut faults = Vec::new();
     for attack in attacks() {
         let group = groups.group(attack.name, MEMORY, None);
@@ -126,7 +126,7 @@ async fn what_the_kernel_keeps_for_a_container_is_charged_to_it() {
 #[tokio::test]
 async fn groups_below_the_own_one_end_at_a_bound() {
     let mut s = Spawned::new().await;
-    let groups = Groups::new();
+    let groups = Groups::new("below");
     // Version 2 counts them. Version 1 charges each, with its 10 KiB, to the memory of whoever made it.
     let count = shell("count", "cd /sys/fs/cgroup && seq 1 257 | xargs mkdir");
     let memory = shell(

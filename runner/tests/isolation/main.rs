@@ -13,6 +13,8 @@ mod paths;
 mod pools;
 #[path = "../spawned/mod.rs"]
 mod spawned;
+mod stalled;
+mod users;
 
 use sandlot::container::spec::Init;
 use spawned::{Spawned, sh};

@@ -16,3 +16,4 @@ mod stock;
 mod survival;
 mod units;
 mod volumes;
+mod walls;
