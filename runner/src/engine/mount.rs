@@ -5,10 +5,10 @@ mod tmpfs;
 use super::error::Error;
 use super::model::{BindOptions, Config, Driver, HostConfig, MountRequest, VolumeOptions};
 use super::settings::Settings;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use crate::container::target::{self, Links};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
