@@ -26,7 +26,8 @@ impl Failure {
     pub fn shortened(mut self, most: usize) -> Self {
         for text in [&mut self.step, &mut self.message] {
             if text.len() > most {
-                text.truncate(text.floor_char_boundary(most));
+                let end = (0..=most).rev().find(|at| text.is_char_boundary(*at));
+                text.truncate(end.unwrap_or(0));
                 text.push('…');
             }
         }

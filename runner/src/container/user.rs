@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_line_that_was_cut_off_counts_for_nothing() {
         let mut file = tempfile::tempfile().unwrap();
-        std::io::Write::write_all(&mut file, &vec![b'\n'; (LIMIT - 10) as usize]).unwrap();
+        std::io::Write::write_all(&mut file, &vec![b'\n'; usize::try_from(LIMIT).unwrap() - 10]).unwrap();
         std::io::Write::write_all(&mut file, b"ann:x:1000:").unwrap();
         std::io::Seek::rewind(&mut file).unwrap();
         assert!(!text(file).contains("ann"));

@@ -166,11 +166,11 @@ impl Spawner {
     }
 
     pub(super) fn send(&self, connection: u64, answer: &Answer, descriptors: &[BorrowedFd<'_>]) {
-        if let Some(stream) = self.connections.get(&connection) {
-            if message::write(stream, answer, descriptors).is_err() {
-                // Half a frame may have gone out. That it is over is noticed, by both, when the socket is read.
-                stream.shutdown(Shutdown::Both).unwrap_or_default();
-            }
+        if let Some(stream) = self.connections.get(&connection)
+            && message::write(stream, answer, descriptors).is_err()
+        {
+            // Half a frame may have gone out. That it is over is noticed, by both, when the socket is read.
+            stream.shutdown(Shutdown::Both).unwrap_or_default();
         }
     }
 }

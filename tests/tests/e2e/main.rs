@@ -11,6 +11,7 @@ mod nested;
 mod pushing;
 mod remote;
 mod restarts;
+mod server_socket;
 mod sessions;
 mod stock;
 mod survival;
