@@ -145,7 +145,7 @@ impl Layout {
             other => other,
         };
         let image = json!({
-            "architecture": architecture, "os": "linux", "config": config,
+            "architecture": architecture, "os": "linux", "created": "2024-02-03T04:05:06Z", "config": config,
             "rootfs": {"type": "layers", "diff_ids": self.diff_ids},
         });
         let config = self.blob(image.to_string().as_bytes(), "application/vnd.oci.image.config.v1+json")?;

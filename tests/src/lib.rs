@@ -11,6 +11,7 @@ pub mod image;
 pub mod process;
 pub mod registry;
 pub mod sandbox;
+pub mod socket;
 pub mod terminal;
 pub mod traces;
 pub mod wait;

@@ -25,6 +25,17 @@ pub fn groups_below(parent: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The control groups, in every hierarchy, that are called `name`.
+///
+/// # Errors
+/// When there are no control groups.
+pub fn groups_named(name: &str) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    groups(Path::new("/sys/fs/cgroup"), &mut found)?;
+    found.retain(|path| path.file_name().is_some_and(|own| own == name));
+    Ok(found)
+}
+
 fn groups(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in
         std::fs::read_dir(folder)?.flatten().filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()))

@@ -1,14 +1,14 @@
 //! `POST /containers/{id}/attach`: the streams of a first process over a connection that was taken over.
 
 use super::error::{Answer, Error};
-use super::hijack::{Framing, take_over};
+use super::hijack::{Framing, Taken, take_over};
 use super::query::Parameters;
+use super::version::Version;
 use crate::engine::Engine;
 use crate::engine::container::Container;
 use crate::engine::output::{Chunk, Follow, Stream};
 use axum::extract::{Path, Query, Request, State};
 use bytes::Bytes;
-use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
 use tokio::sync::mpsc;
@@ -21,10 +21,20 @@ struct Wanted {
     stderr: bool,
 }
 
+impl Wanted {
+    fn has(self, stream: Stream) -> bool {
+        match stream {
+            Stream::Stdout => self.stdout,
+            Stream::Stderr => self.stderr,
+        }
+    }
+}
+
 /// The handler.
 pub(super) async fn attach(
     State(engine): State<Engine>,
     Path(id): Path<String>,
+    spoken: Version,
     Query(p): Query<Parameters>,
     mut request: Request,
 ) -> Answer {
@@ -50,11 +60,11 @@ pub(super) async fn attach(
         (Vec::new(), container.output.attach())
     };
     let stream = p.on("stream");
-    let (response, connection) = take_over(&mut request, framing)?;
+    let (response, connection) = take_over(&mut request, framing, spoken)?;
     tokio::spawn(async move {
         let Some(io) = connection.await else { return };
         let (reader, mut writer) = tokio::io::split(io);
-        for line in earlier {
+        for line in earlier.into_iter().filter(|line| wanted.has(line.stream)) {
             let chunk = Chunk { stream: line.stream, bytes: Bytes::from(line.log) };
             if writer.write_all(&framing.encode(&chunk)).await.is_err() {
                 return;
@@ -79,22 +89,14 @@ async fn pass_on(
     wanted: Wanted,
 ) {
     while let Some(chunk) = output.recv().await {
-        let mine = match chunk.stream {
-            Stream::Stdout => wanted.stdout,
-            Stream::Stderr => wanted.stderr,
-        };
-        if mine && writer.write_all(&framing.encode(&chunk)).await.is_err() {
+        if wanted.has(chunk.stream) && writer.write_all(&framing.encode(&chunk)).await.is_err() {
             return;
         }
     }
 }
 
 /// What the client types goes to the process; its end ends the process's input, if it was to be written once.
-async fn feed(
-    engine: Engine,
-    container: Arc<Container>,
-    mut reader: ReadHalf<TokioIo<hyper::upgrade::Upgraded>>,
-) {
+async fn feed(engine: Engine, container: Arc<Container>, mut reader: ReadHalf<Taken>) {
     // A client attaches before it starts the container: what it types meanwhile waits in its socket.
     container.wait_until_alive().await;
     let mut buffer = vec![0; 32 * 1024];

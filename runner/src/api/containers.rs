@@ -1,13 +1,15 @@
 //! Calls that change a container.
 
+use super::body;
 use super::error::{Answer, Error};
 use super::filters::Filters;
 use super::query::Parameters;
 use crate::engine::create::{Force, Volumes};
 use crate::engine::lifecycle::Wait;
 use crate::engine::model::{Config, HostConfig, Resources, RestartPolicy};
+use crate::engine::record::Record;
 use crate::engine::stop::Stop;
-use crate::engine::{Engine, validate};
+use crate::engine::{self, Engine, validate};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -32,9 +34,12 @@ pub(super) struct Creation {
 pub(super) async fn create(
     State(engine): State<Engine>,
     Query(parameters): Query<Parameters>,
-    body: Result<Json<Creation>, axum::extract::rejection::JsonRejection>,
+    body::Body(wanted): body::Body<Option<Creation>>,
 ) -> Answer {
-    let Json(Creation { config, host_config }) = body.map_err(|e| Error::bad(e.body_text()))?;
+    // `{}` and `null` say nothing, to Docker.
+    let empty = || Error::bad("config cannot be empty in order to create a container");
+    let Creation { config, host_config } =
+        wanted.filter(|w| w.config != Config::default()).ok_or_else(empty)?;
     let mut host = host_config.unwrap_or_default();
     if let Some(size) = parameters.text("platform").filter(|p| !p.starts_with("linux")) {
         return Err(Error::bad(format!("platform {size}: only linux images run here")));
@@ -58,9 +63,8 @@ pub(super) async fn stop((State(engine), Path(id), Query(p)): Container) -> Answ
 }
 
 fn how(p: &Parameters) -> Answer<Stop> {
-    let patience = p.text("t").map(|t| t.parse().map_err(|_| Error::bad(format!("t: {t} is no number"))));
     let signal = p.text("signal").map(validate::signal);
-    Ok(Stop { patience: patience.transpose()?, signal: signal.transpose()? })
+    Ok(Stop { patience: p.number("t")?, signal: signal.transpose()? })
 }
 
 /// `POST /containers/{id}/restart`
@@ -71,7 +75,11 @@ pub(super) async fn restart((State(engine), Path(id), Query(p)): Container) -> A
 
 /// `POST /containers/{id}/kill`
 pub(super) async fn kill((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
-    engine.kill(&id, validate::signal(p.text("signal").unwrap_or("KILL"))?).await?;
+    let signal = validate::signal(p.text("signal").unwrap_or("KILL"))?;
+    engine.kill(&id, signal).await.map_err(|e| match e {
+        engine::Error::NotFound { .. } => Error::from(e).about(format!("cannot kill container: {id}")),
+        other => other.into(),
+    })?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -95,10 +103,8 @@ pub(super) async fn rename((State(engine), Path(id), Query(p)): Container) -> An
 
 /// `POST /containers/{id}/resize`
 pub(super) async fn resize((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
-    let size = |name| {
-        p.number::<u16>(name).filter(|n| *n > 0).ok_or_else(|| Error::bad(format!("{name}: a number from 1")))
-    };
-    engine.resize(&id, size("w")?, size("h")?).await?;
+    let (cols, rows) = p.size()?;
+    engine.resize(&id, cols, rows).await?;
     Ok(StatusCode::OK)
 }
 
@@ -110,8 +116,8 @@ pub(super) async fn remove((State(engine), Path(id), Query(p)): Container) -> An
 }
 
 /// The body of an update.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 pub(super) struct Update {
     #[serde(flatten)]
     resources: Resources,
@@ -122,11 +128,10 @@ pub(super) struct Update {
 pub(super) async fn update(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    body: Result<Json<Update>, axum::extract::rejection::JsonRejection>,
+    body::Body(update): body::Body<Update>,
 ) -> Answer<Json<Value>> {
-    let Json(update) = body.map_err(|e| Error::bad(e.body_text()))?;
     engine.update(&id, update.resources, update.restart_policy).await?;
-    Ok(Json(json!({ "Warnings": [] })))
+    Ok(Json(json!({ "Warnings": null })))
 }
 
 /// `POST /containers/{id}/wait`: the head of the answer goes out at once, for clients start the container only then.
@@ -149,9 +154,15 @@ pub(super) async fn wait((State(engine), Path(id), Query(p)): Container) -> Answ
 
 /// `POST /containers/prune`
 pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer<Json<Value>> {
-    let filters = Filters::of(&p, &["label", "label!"])?;
-    let (gone, bytes) = engine.prune(|record| filters.labels(&record.config.labels)).await;
-    Ok(Json(json!({ "ContainersDeleted": gone, "SpaceReclaimed": bytes })))
+    let filters = Filters::of(&p, &["label", "label!", "until"])?;
+    let until = filters.until()?;
+    let chosen = |record: &Record| {
+        filters.labels(&record.config.labels) && until.is_none_or(|until| record.created < until)
+    };
+    let (gone, bytes) = engine.prune(chosen).await;
+    Ok(Json(
+        json!({ "ContainersDeleted": Some(gone).filter(|gone| !gone.is_empty()), "SpaceReclaimed": bytes }),
+    ))
 }
 
 /// `GET /containers/{id}/top`

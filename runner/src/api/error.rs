@@ -18,6 +18,11 @@ impl Error {
         Self { status, message: message.into() }
     }
 
+    /// The same, with what was being done before it.
+    pub(super) fn about(self, what: impl std::fmt::Display) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
+    }
+
     /// 400.
     pub(super) fn bad(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)

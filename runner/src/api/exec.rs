@@ -1,19 +1,24 @@
 //! Executions: `docker exec`.
 
+use super::body::{Body, wrong};
 use super::error::{Answer, Error};
 use super::hijack::{Framing, take_over};
 use super::query::Parameters;
+use super::version::Version;
 use crate::engine::Engine;
 use crate::engine::exec::{Attached, ExecState, Request as Wanted};
 use crate::engine::streams::Reader;
 use axum::Json;
-use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::response::IntoResponse;
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
+
+/// The longest body of a start.
+const BODY: usize = 64 << 10;
 
 /// How long output may still come after the process itself has ended: its children may hold the pipe for ever.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(500);
@@ -22,9 +27,8 @@ const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(500);
 pub(super) async fn create(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    body: Result<Json<Wanted>, axum::extract::rejection::JsonRejection>,
+    Body(wanted): Body<Wanted>,
 ) -> Answer {
-    let Json(wanted) = body.map_err(|e| Error::bad(e.body_text()))?;
     let id = engine.exec_create(&id, wanted)?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": id }))).into_response())
 }
@@ -41,18 +45,18 @@ struct Start {
 pub(super) async fn start(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    mut request: Request,
+    spoken: Version,
+    request: Request,
 ) -> Answer {
     let exec = engine.exec(&id)?;
-    let upgrade = {
-        let framing = Framing::of(exec.request.tty);
-        take_over(&mut request, framing).map(|taken| (taken, framing))?
-    };
-    let bytes = axum::body::Bytes::from_request(request, &()).await.map_err(|e| Error::bad(e.to_string()))?;
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, BODY).await.map_err(|e| Error::bad(e.to_string()))?;
+    let mut request = Request::from_parts(parts, axum::body::Body::empty());
+    let framing = Framing::of(exec.request.tty);
     let wanted: Start = if bytes.is_empty() {
         Start::default()
     } else {
-        serde_json::from_slice(&bytes).map_err(|e| Error::bad(format!("invalid body: {e}")))?
+        serde_json::from_slice(&bytes).map_err(|e| wrong(&e))?
     };
     let [rows, cols] = wanted.console_size.filter(|s| s.iter().all(|n| *n > 0)).unwrap_or([24, 80]);
     let attached = engine.exec_start(&id, cols, rows).await?;
@@ -64,7 +68,7 @@ pub(super) async fn start(
         });
         return Ok(StatusCode::OK.into_response());
     }
-    let ((response, connection), framing) = upgrade;
+    let (response, connection) = take_over(&mut request, framing, spoken)?;
     tokio::spawn(async move {
         let Some(io) = connection.await else { return };
         converse(attached, io, framing, exec.state.subscribe()).await;
@@ -134,10 +138,8 @@ pub(super) async fn resize(
     Path(id): Path<String>,
     Query(p): Query<Parameters>,
 ) -> Answer<StatusCode> {
-    let size = |name| {
-        p.number::<u16>(name).filter(|n| *n > 0).ok_or_else(|| Error::bad(format!("{name}: a number from 1")))
-    };
-    engine.exec_resize(&id, size("w")?, size("h")?).await?;
+    let (cols, rows) = p.size()?;
+    engine.exec_resize(&id, cols, rows).await?;
     Ok(StatusCode::CREATED)
 }
 

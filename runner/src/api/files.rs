@@ -101,7 +101,13 @@ pub(super) async fn export(State(engine): State<Engine>, Path(id): Path<String>)
 pub(super) async fn changes(State(engine): State<Engine>, Path(id): Path<String>) -> Answer<Json<Value>> {
     let all = engine.changes(&id).await?;
     let one = |c: engine::changes::Change| json!({ "Path": c.path.to_string_lossy(), "Kind": c.kind as u8 });
-    Ok(Json(all.into_iter().map(one).collect()))
+    // Docker's list of nothing is `null`.
+    Ok(Json(
+        Some(all)
+            .filter(|all| !all.is_empty())
+            .map(|all| all.into_iter().map(one).collect())
+            .unwrap_or_default(),
+    ))
 }
 
 /// `POST /commit`

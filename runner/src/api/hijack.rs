@@ -1,17 +1,23 @@
 //! Connections that stop speaking HTTP: streams of a process, and descriptors.
 
 use super::error::{Answer, Error};
+use super::version::Version;
 use crate::engine::output::{Chunk, Stream};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use futures_util::StreamExt;
 use hyper::StatusCode;
 use hyper::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use tokio::io::AsyncReadExt;
+use std::pin::Pin;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
+
+/// Bytes that may be on their way to a client without an upgrade.
+const PIPE: usize = 64 * 1024;
 
 /// How output is put on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +33,10 @@ impl Framing {
         if tty { Self::Raw } else { Self::Multiplexed }
     }
 
-    fn content_type(self) -> &'static str {
+    /// Before 1.42 there was one name for both.
+    pub(super) fn content_type(self, Version(spoken): Version) -> &'static str {
         match self {
+            _ if spoken < 42 => "application/vnd.docker.raw-stream",
             Self::Raw => "application/vnd.docker.raw-stream",
             Self::Multiplexed => "application/vnd.docker.multiplexed-stream",
         }
@@ -52,25 +60,50 @@ impl Framing {
     }
 }
 
+/// What is read from a client and written to it, once HTTP is out of the way.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// Both ways of a connection that was taken over.
+pub(super) type Taken = Box<dyn Io>;
+
 /// The answer to a call that takes its connection over, and the connection once it has been sent.
+///
+/// A client that asks for no upgrade gets what is printed as the body of a 200; what it sends is the body of its request.
 ///
 /// # Errors
 /// 400 if the connection cannot be taken over.
 pub(super) fn take_over(
     request: &mut Request,
     framing: Framing,
-) -> Answer<(Response, impl Future<Output = Option<TokioIo<hyper::upgrade::Upgraded>>> + Send + use<>)> {
-    let wants_upgrade = request.headers().contains_key(UPGRADE);
-    let upgrade = hyper::upgrade::on(request);
-    let mut response = Response::builder().header(CONTENT_TYPE, framing.content_type());
-    response = if wants_upgrade {
-        response.status(StatusCode::SWITCHING_PROTOCOLS).header(CONNECTION, "Upgrade").header(UPGRADE, "tcp")
-    } else {
-        // Clients from before 1.20 take the connection over after a plain 200; hyper hands it over for a 101 alone.
-        response.status(StatusCode::SWITCHING_PROTOCOLS)
-    };
-    let response = response.body(Body::empty()).map_err(|e| Error::bad(e.to_string()))?;
-    Ok((response, async move { upgrade.await.ok().map(TokioIo::new) }))
+    spoken: Version,
+) -> Answer<(Response, impl Future<Output = Option<Taken>> + Send + use<>)> {
+    let response = Response::builder().header(CONTENT_TYPE, framing.content_type(spoken));
+    let (response, connection): (_, Pin<Box<dyn Future<Output = Option<Taken>> + Send>>) =
+        if request.headers().contains_key(UPGRADE) {
+            let upgrade = hyper::upgrade::on(&mut *request);
+            let response = response
+                .status(StatusCode::SWITCHING_PROTOCOLS)
+                .header(CONNECTION, "Upgrade")
+                .header(UPGRADE, "tcp");
+            let taken = async move { upgrade.await.ok().map(|io| Box::new(TokioIo::new(io)) as Taken) };
+            (response.body(Body::empty()), Box::pin(taken))
+        } else {
+            let (ours, theirs) = tokio::io::duplex(PIPE);
+            let (printed, mut typed) = tokio::io::split(theirs);
+            let body = std::mem::take(request.body_mut()).into_data_stream();
+            let body = body.map(|piece| piece.map_err(io::Error::other));
+            tokio::spawn(async move {
+                let mut body = tokio_util::io::StreamReader::new(body);
+                // The end of the request, or the client's: either way nothing more is typed.
+                tokio::io::copy(&mut body, &mut typed).await.map(drop).unwrap_or_default();
+                typed.shutdown().await.unwrap_or_default();
+            });
+            let body = Body::from_stream(tokio_util::io::ReaderStream::new(printed));
+            (response.body(body), Box::pin(async move { Some(Box::new(ours) as Taken) }))
+        };
+    Ok((response.map_err(|e| Error::bad(e.to_string()))?, connection))
 }
 
 /// Answers 101 and sends descriptors once the client has said that it is ready for them.

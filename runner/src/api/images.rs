@@ -1,7 +1,6 @@
 //! Images: what is here, and what they are called.
 
 use super::error::{Answer, Error};
-use super::filters::Filters;
 use super::query::Parameters;
 use crate::engine::Engine;
 use crate::image::{self, Digest, Image, Reference};
@@ -24,49 +23,8 @@ impl From<image::Error> for Error {
     }
 }
 
-/// All images, in the form of `GET /images/json`.
-pub(super) fn summaries(engine: &Engine) -> Answer<Vec<Value>> {
-    Ok(engine.images.list()?.iter().map(summary).collect())
-}
-
 fn created(image: &Image) -> Option<jiff::Timestamp> {
     image.config.created().as_deref()?.parse().ok()
-}
-
-fn summary(image: &Image) -> Value {
-    json!({
-        "Id": image.id,
-        "ParentId": "",
-        "RepoTags": image.tags,
-        "RepoDigests": image.digests,
-        "Created": created(image).map_or(0, |c| c.as_second()),
-        "Size": image.size,
-        "VirtualSize": image.size,
-        "SharedSize": -1,
-        "Labels": image.config.config().as_ref().and_then(|c| c.labels().clone()).unwrap_or_default(),
-        "Containers": -1,
-    })
-}
-
-/// `GET /images/json`
-pub(super) async fn list(
-    State(engine): State<Engine>,
-    Query(p): Query<Parameters>,
-) -> Answer<Json<Vec<Value>>> {
-    let filters = Filters::of(&p, &["reference", "label", "dangling", "before", "since"])?;
-    let named = |image: &Image, wanted: &str| {
-        image.tags.iter().any(|t| t == wanted || t.rsplit_once(':').is_some_and(|(name, _)| name == wanted))
-    };
-    let labels = |image: &Image| {
-        let own = image.config.config().as_ref().and_then(|c| c.labels().clone()).unwrap_or_default();
-        filters.labels(&own.into_iter().collect())
-    };
-    let dangling = |image: &Image, wanted: &str| image.tags.is_empty() == matches!(wanted, "1" | "true");
-    let all = engine.images.list()?;
-    let suits = |i: &&Image| {
-        filters.any("reference", |r| named(i, r)) && labels(i) && filters.any("dangling", |d| dangling(i, d))
-    };
-    Ok(Json(all.iter().filter(suits).map(summary).collect()))
 }
 
 /// `GET /images/{name}/json`, `…/history` and `…/get`

@@ -1,68 +1,25 @@
-//! What containers are, in Docker's shapes: `ps` and `inspect`.
+//! What containers are, in Docker's shapes: a line of `ps`, and `inspect`.
 
 use super::error::Answer;
-use super::filters::Filters;
-use super::query::Parameters;
 use crate::engine::Engine;
-use crate::engine::container::Container;
 use crate::engine::health::Status as Health;
 use crate::engine::record::{Record, State as Condition};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Docker's "never".
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-/// `GET /containers/json`
-pub(super) async fn list(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer<Json<Value>> {
-    let known = [
-        "id", "name", "label", "status", "ancestor", "exited", "network", "volume", "before", "since",
-        "health",
-    ];
-    let filters = Filters::of(&p, &known)?;
-    let all = p.on("all") || p.number::<usize>("limit").is_some() || !filters.values("status").is_empty();
-    let limit = p.number::<usize>("limit").filter(|n| *n > 0).unwrap_or(usize::MAX);
-    let suits = |container: &Container| {
-        let record = container.record();
-        let image = |wanted: &str| {
-            let plain = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
-            plain(&record.config.image) == plain(wanted) || record.image.contains(wanted)
-        };
-        let exited = |wanted: &str| record.state.exit().is_some_and(|exit| wanted.parse() == Ok(exit.code));
-        let volume = |wanted: &str| {
-            let mut named = container.volumes().into_iter();
-            named.any(|name| name == wanted) || record.mounts.iter().any(|m| m.target == wanted)
-        };
-        (all || record.state.active())
-            && filters.any("id", |id| record.id.starts_with(id))
-            && filters.any("name", |name| record.name.contains(name.trim_start_matches('/')))
-            && filters.any("status", |status| record.state.word() == status)
-            && filters.any("ancestor", image)
-            && filters.any("exited", exited)
-            && filters.any("volume", volume)
-            && filters
-                .any("health", |word| record.health.as_ref().map_or("none", |h| h.status.word()) == word)
-            && filters.labels(&record.config.labels)
-    };
-    let chosen = engine.containers().into_iter().filter(|c| suits(c)).take(limit);
-    let mut lines = Vec::new();
-    for container in chosen {
-        let size = if p.on("size") { engine.written(&container).await } else { 0 };
-        lines.push(line(&engine, &container.record(), size));
-    }
-    Ok(Json(Value::Array(lines)))
-}
-
-/// A container as lists show it; `written` bytes are its own.
-pub(super) fn line(engine: &Engine, record: &Record, written: u64) -> Value {
-    json!({
+/// A container as lists show it; `written` bytes are its own, where somebody asks for that.
+pub(super) fn line(engine: &Engine, record: &Record, written: Option<u64>) -> Value {
+    let mut line = json!({
         "Id": record.id,
         "Names": [format!("/{}", record.name)],
         "Image": record.config.image,
         "ImageID": record.image,
-        "Command": command(record).join(" "),
+        "Command": one_line(&command(record)),
         "Created": record.created.as_second(),
         "Ports": [],
         "Labels": record.config.labels,
@@ -71,15 +28,31 @@ pub(super) fn line(engine: &Engine, record: &Record, written: u64) -> Value {
         "HostConfig": { "NetworkMode": network(record) },
         "NetworkSettings": { "Networks": {} },
         "Mounts": mounts(engine, record),
-        "SizeRw": written,
-    })
+    });
+    if let Some(written) = written {
+        let image = engine.images.resolve(&record.image).map_or(0, |image| image.size);
+        line["SizeRootFs"] = json!(image + written);
+        if written > 0 {
+            line["SizeRw"] = json!(written);
+        }
+    }
+    line
 }
 
 fn command(record: &Record) -> Vec<String> {
     record.config.entrypoint.iter().flatten().chain(record.config.cmd.iter().flatten()).cloned().collect()
 }
 
-fn network(record: &Record) -> &str {
+/// A command as one line: what has spaces in it is quoted.
+fn one_line(command: &[String]) -> String {
+    let quoted = |(n, word): (usize, &String)| match n {
+        1.. if word.contains(' ') => format!("'{word}'"),
+        _ => word.clone(),
+    };
+    command.iter().enumerate().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn network(record: &Record) -> &str {
     match record.host.network_mode.as_str() {
         "" => "none",
         other => other,
@@ -98,6 +71,7 @@ fn status(record: &Record) -> String {
         Condition::Running { since, .. } => format!("Up {}{health}", ago(*since)),
         Condition::Paused { since, .. } => format!("Up {} (Paused)", ago(*since)),
         Condition::Restarting(exit) => format!("Restarting ({}) {} ago", exit.code, ago(exit.at)),
+        Condition::Exited(exit) if exit.started.is_none() => "Created".into(),
         Condition::Exited(exit) => format!("Exited ({}) {} ago", exit.code, ago(exit.at)),
     }
 }
@@ -126,9 +100,6 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
     let record = container.record();
     let command = command(&record);
     let (path, arguments) = command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
-    let mut host = serde_json::to_value(&record.host).unwrap_or_default();
-    host["NetworkMode"] = json!(network(&record));
-    host["CapAdd"] = json!(record.host.cap_add);
     Ok(Json(json!({
         "Id": record.id,
         "Created": record.created.to_string(),
@@ -147,11 +118,11 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
         "MountLabel": "",
         "ProcessLabel": "",
         "AppArmorProfile": "",
-        "ExecIDs": engine.execs_of(&record.id),
-        "HostConfig": host,
+        "ExecIDs": Some(engine.execs_of(&record.id)).filter(|ids| !ids.is_empty()),
+        "HostConfig": super::configuration::host(&record),
         "GraphDriver": { "Name": "overlay2", "Data": { "UpperDir": container.dir.join("upper"), "WorkDir": container.dir.join("work") } },
         "Mounts": mounts(&engine, &record),
-        "Config": record.config,
+        "Config": super::configuration::config(&record),
         "NetworkSettings": { "Ports": {}, "Networks": {}, "IPAddress": "", "Gateway": "", "MacAddress": "" },
     })))
 }
@@ -160,6 +131,7 @@ fn state(record: &Record) -> Value {
     let state = &record.state;
     let exit = state.exit();
     let alive = state.alive();
+    let finished = exit.filter(|e| e.started.is_some()).map(|e| e.at).or(record.finished);
     let started = alive.map(|(_, since)| since).or(exit.and_then(|e| e.started));
     let mut shown = json!({
         "Status": state.word(),
@@ -172,7 +144,7 @@ fn state(record: &Record) -> Value {
         "ExitCode": exit.map_or(0, |e| e.code),
         "Error": exit.map_or("", |e| e.error.as_str()),
         "StartedAt": started.map_or_else(|| NEVER.to_owned(), |t| t.to_string()),
-        "FinishedAt": exit.map_or_else(|| NEVER.to_owned(), |e| e.at.to_string()),
+        "FinishedAt": finished.map_or_else(|| NEVER.to_owned(), |at| at.to_string()),
     });
     if let Some(health) = &record.health {
         shown["Health"] = json!(health);

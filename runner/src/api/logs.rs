@@ -3,6 +3,7 @@
 use super::error::{Answer, Error};
 use super::hijack::Framing;
 use super::query::Parameters;
+use super::version::Version;
 use crate::engine::Engine;
 use crate::engine::output::{Chunk, Follow, Line, Stream};
 use axum::body::Body;
@@ -25,6 +26,7 @@ struct Wanted {
 pub(super) async fn logs(
     State(engine): State<Engine>,
     Path(id): Path<String>,
+    spoken: Version,
     Query(p): Query<Parameters>,
 ) -> Answer {
     let container = engine.find(&id)?;
@@ -68,11 +70,7 @@ pub(super) async fn logs(
     use futures_util::StreamExt;
     let all =
         futures_util::stream::once(async move { head }).chain(rest).map(Ok::<_, std::convert::Infallible>);
-    let kind = match framing {
-        Framing::Raw => "application/vnd.docker.raw-stream",
-        Framing::Multiplexed => "application/vnd.docker.multiplexed-stream",
-    };
-    let response = Response::builder().header(hyper::header::CONTENT_TYPE, kind);
+    let response = Response::builder().header(hyper::header::CONTENT_TYPE, framing.content_type(spoken));
     response.body(Body::from_stream(all)).map_err(|e| Error::bad(e.to_string()))
 }
 

@@ -3,14 +3,19 @@
 //! Two sockets: the engine's own, for root, with everything; and a narrow one for the web server (see [`policy`]).
 
 mod attach;
+mod body;
+mod configuration;
 mod containers;
 mod error;
 mod exec;
 mod files;
 mod filters;
 mod hijack;
+mod image_list;
 mod images;
+mod info;
 mod inspect;
+mod list;
 mod logs;
 mod networks;
 pub mod policy;
@@ -21,12 +26,15 @@ mod save;
 mod stats;
 mod system;
 mod transfer;
+mod unknown;
+mod version;
 mod volumes;
 
 pub use error::Error;
 
 use crate::engine::settings::OnStop;
 use crate::engine::{Engine, Settings};
+use axum::response::IntoResponse;
 use hyper_util::rt::TokioIo;
 use policy::Policy;
 use std::io;
@@ -132,7 +140,13 @@ async fn serve(listener: UnixListener, engine: Engine, policy: Policy) {
 
 async fn connection(stream: UnixStream, router: axum::Router) {
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        router.clone().oneshot(router::without_version(request.map(axum::body::Body::new)))
+        let router = router.clone();
+        async move {
+            match version::without(request.map(axum::body::Body::new)) {
+                Ok(request) => router.oneshot(request).await,
+                Err(refusal) => Ok(system::headers(refusal.into_response()).await),
+            }
+        }
     });
     let done = hyper::server::conn::http1::Builder::new()
         .half_close(true)

@@ -1,5 +1,6 @@
 //! Query parameters as Docker's clients send them: `1`, `true`, `True`; numbers; text.
 
+use super::error::{Answer, Error};
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -26,9 +27,21 @@ impl Parameters {
         self.0.get(name).map(String::as_str).filter(|v| !v.is_empty())
     }
 
-    /// A number.
-    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
-        self.text(name)?.parse().ok()
+    /// A number, or nothing; anything else is an error.
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Answer<Option<T>> {
+        let parse = |text: &str| {
+            text.parse().map_err(|_| Error::bad(format!("invalid {name}: {text:?} is no number")))
+        };
+        self.text(name).map(parse).transpose()
+    }
+
+    /// Columns and rows of a terminal (`w`, `h`).
+    pub(super) fn size(&self) -> Answer<(u16, u16)> {
+        let side = |name: &str| {
+            let number = self.number::<u16>(name)?.filter(|n| *n > 0);
+            number.ok_or_else(|| Error::bad(format!("invalid {name}: a terminal's size is a number from 1")))
+        };
+        Ok((side("w")?, side("h")?))
     }
 }
 

@@ -2,15 +2,13 @@
 
 use super::policy::Policy;
 use super::{
-    attach, containers, exec, files, images, inspect, logs, networks, policy, sandlot, save, stats, system,
-    transfer, volumes,
+    attach, containers, exec, files, image_list, images, info, inspect, list, logs, networks, policy,
+    sandlot, save, stats, system, transfer, unknown, volumes,
 };
 use crate::engine::Engine;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post};
-use hyper::Request;
 
 /// The longest JSON body; archives are streamed and have limits of their own.
 const BODY: usize = 4 << 20;
@@ -21,7 +19,8 @@ pub(super) fn router(engine: Engine, policy: Policy) -> Router {
         .merge(system_routes())
         .merge(container_routes())
         .merge(sandlot_routes())
-        .fallback(system::unknown)
+        .fallback(unknown::unknown)
+        .method_not_allowed_fallback(unknown::unknown)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(axum::middleware::from_fn_with_state((engine.clone(), policy), policy::enforce))
         .layer(axum::middleware::map_response(system::headers))
@@ -31,12 +30,13 @@ pub(super) fn router(engine: Engine, policy: Policy) -> Router {
 fn system_routes() -> Router<Engine> {
     Router::new()
         .route("/_ping", get(system::ping))
-        .route("/version", get(system::version))
-        .route("/info", get(system::info))
+        .route("/plugins", get(system::plugins))
+        .route("/version", get(info::version))
+        .route("/info", get(info::info))
         .route("/auth", post(system::auth))
         .route("/events", get(system::events))
         .route("/system/df", get(system::disk_usage))
-        .route("/images/json", get(images::list))
+        .route("/images/json", get(image_list::list))
         .route("/images/create", post(transfer::create))
         .route("/images/load", post(transfer::load))
         .route("/images/get", get(save::several))
@@ -53,7 +53,7 @@ fn system_routes() -> Router<Engine> {
 
 fn container_routes() -> Router<Engine> {
     Router::new()
-        .route("/containers/json", get(inspect::list))
+        .route("/containers/json", get(list::list))
         .route("/containers/create", post(containers::create))
         .route("/containers/prune", post(containers::prune))
         .route("/containers/{id}", delete(containers::remove))
@@ -90,18 +90,6 @@ fn sandlot_routes() -> Router<Engine> {
         .route(&path("terminals/{terminal}/wait"), get(sandlot::wait))
         .route(&path("dial"), post(sandlot::dial))
         .route(&path("listen"), post(sandlot::listen))
-}
-
-/// `/v1.43/info` is `/info`: the versions differ in what clients send, and everything sent is understood.
-pub(super) fn without_version(mut request: Request<Body>) -> Request<Body> {
-    let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
-    if let Some(rest) = path.strip_prefix("/v1.").map(|r| r.trim_start_matches(|c: char| c.is_ascii_digit()))
-        && rest.starts_with('/')
-        && let Ok(uri) = rest.parse()
-    {
-        *request.uri_mut() = uri;
-    }
-    request
 }
 
 #[cfg(test)]

@@ -53,5 +53,5 @@ pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Paramete
             bytes += image.size;
         }
     }
-    Ok(Json(json!({ "ImagesDeleted": gone, "SpaceReclaimed": bytes })))
+    Ok(Json(json!({ "ImagesDeleted": Some(gone).filter(|gone| !gone.is_empty()), "SpaceReclaimed": bytes })))
 }

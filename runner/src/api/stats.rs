@@ -3,8 +3,8 @@
 use super::error::{Answer, Error};
 use super::query::Parameters;
 use crate::container::cgroup::{Block, Stats};
-use crate::engine::Engine;
 use crate::engine::stats::Reading;
+use crate::engine::{self, Engine};
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -14,6 +14,9 @@ use std::time::Duration;
 /// How far two readings lie apart.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// Docker's "never".
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
 /// The handler.
 pub(super) async fn stats(
     State(engine): State<Engine>,
@@ -22,7 +25,7 @@ pub(super) async fn stats(
 ) -> Answer {
     let container = engine.find(&id)?;
     let (id, name) = (container.id.clone(), container.name());
-    let first = engine.stats(&id)?;
+    let first = reading(&engine, &id)?;
     let json_body = |body| {
         Response::builder()
             .header(hyper::header::CONTENT_TYPE, "application/json")
@@ -30,47 +33,72 @@ pub(super) async fn stats(
             .map_err(|e| Error::bad(e.to_string()))
     };
     if !p.on_by_default("stream") {
-        let before = if p.on("one-shot") {
-            None
+        let (before, now) = if p.on("one-shot") || first.is_none() {
+            (None, first)
         } else {
             tokio::time::sleep(PERIOD).await;
-            Some(first.clone())
+            (first, reading(&engine, &id)?)
         };
-        let now = if before.is_some() { engine.stats(&id)? } else { first };
-        return json_body(Body::from(shape(&id, &name, &now, before.as_ref()).to_string() + "\n"));
+        return json_body(Body::from(shape(&id, &name, now.as_ref(), before.as_ref()).to_string() + "\n"));
     }
-    let states = futures_util::stream::unfold((None, first), move |(before, now)| {
+    let states = futures_util::stream::unfold(Some((None, first)), move |last| {
         let (engine, id, name) = (engine.clone(), id.clone(), name.clone());
         async move {
-            if before.is_some() {
-                tokio::time::sleep(PERIOD).await;
-            }
-            let text = shape(&id, &name, &now, before.as_ref()).to_string() + "\n";
-            let next = engine.stats(&id).ok()?;
-            Some((Ok::<_, std::convert::Infallible>(text), (Some(now), next)))
+            let (before, now) = last?;
+            let text = shape(&id, &name, now.as_ref(), before.as_ref()).to_string() + "\n";
+            tokio::time::sleep(PERIOD).await;
+            // It is over when the container is gone.
+            let next = reading(&engine, &id).ok().map(|next| (now, next));
+            Some((Ok::<_, std::convert::Infallible>(text), next))
         }
     });
     json_body(Body::from_stream(states))
 }
 
-fn shape(id: &str, name: &str, now: &Reading, before: Option<&Reading>) -> Value {
-    let zero = jiff::Timestamp::UNIX_EPOCH;
-    json!({
+/// A reading; `None` of a container that does not run.
+fn reading(engine: &Engine, id: &str) -> Answer<Option<Reading>> {
+    match engine.stats(id) {
+        Ok(reading) => Ok(Some(reading)),
+        Err(engine::Error::Conflict(_)) => Ok(None),
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn shape(id: &str, name: &str, now: Option<&Reading>, before: Option<&Reading>) -> Value {
+    let mut all = json!({
         "id": id,
         "name": format!("/{name}"),
-        "read": now.at.to_string(),
-        "preread": before.map_or(zero, |b| b.at).to_string(),
+        "read": now.map_or_else(|| NEVER.to_owned(), |r| r.at.to_string()),
+        "preread": before.map_or_else(|| NEVER.to_owned(), |r| r.at.to_string()),
         "num_procs": 0,
-        "pids_stats": { "current": now.stats.pids.current, "limit": now.stats.pids.limit.unwrap_or(u64::MAX) },
-        "cpu_stats": cpu(now),
-        "precpu_stats": before.map_or_else(|| json!({}), cpu),
-        "memory_stats": memory(&now.stats),
-        "blkio_stats": block(&now.stats),
-        "networks": now.networks.iter().map(|n| (n.name.clone(), json!({
+        "pids_stats": {},
+        "cpu_stats": now.map_or_else(idle, cpu),
+        "precpu_stats": before.map_or_else(idle, cpu),
+        "memory_stats": {},
+        "blkio_stats": block(now.map(|now| &now.stats)),
+        "storage_stats": {},
+    });
+    let Some(now) = now else { return all };
+    let pids = &now.stats.pids;
+    all["pids_stats"] = json!({ "current": pids.current, "limit": pids.limit.unwrap_or(u64::MAX) });
+    all["memory_stats"] = memory(&now.stats);
+    let network = |n: &crate::engine::stats::Network| {
+        json!({
             "rx_bytes": n.rx_bytes, "rx_packets": n.rx_packets, "rx_errors": 0, "rx_dropped": 0,
             "tx_bytes": n.tx_bytes, "tx_packets": n.tx_packets, "tx_errors": 0, "tx_dropped": 0,
-        }))).collect::<serde_json::Map<_, _>>(),
-        "storage_stats": {},
+        })
+    };
+    if !now.networks.is_empty() {
+        all["networks"] = now.networks.iter().map(|n| (n.name.clone(), network(n))).collect();
+    }
+    all
+}
+
+/// The processor time of what does not run.
+fn idle() -> Value {
+    json!({
+        "cpu_usage": { "total_usage": 0, "usage_in_kernelmode": 0, "usage_in_usermode": 0 },
+        "throttling_data": { "periods": 0, "throttled_periods": 0, "throttled_time": 0 },
     })
 }
 
@@ -110,19 +138,22 @@ fn memory(stats: &Stats) -> Value {
     })
 }
 
-fn block(stats: &Stats) -> Value {
+fn block(stats: Option<&Stats>) -> Value {
     let entry = |major, minor, op, value| json!({ "major": major, "minor": minor, "op": op, "value": value });
     let each = |read: fn(&Block) -> u64, written: fn(&Block) -> u64| {
-        stats
-            .block
-            .iter()
-            .flat_map(|b| {
-                [entry(b.major, b.minor, "read", read(b)), entry(b.major, b.minor, "write", written(b))]
-            })
-            .collect::<Vec<_>>()
+        let two = |b: &Block| {
+            [entry(b.major, b.minor, "read", read(b)), entry(b.major, b.minor, "write", written(b))]
+        };
+        stats.map(|s| s.block.iter().flat_map(two).collect::<Vec<_>>())
     };
     json!({
         "io_service_bytes_recursive": each(|b| b.read_bytes, |b| b.written_bytes),
         "io_serviced_recursive": each(|b| b.reads, |b| b.writes),
+        "io_queue_recursive": null,
+        "io_service_time_recursive": null,
+        "io_wait_time_recursive": null,
+        "io_merged_recursive": null,
+        "io_time_recursive": null,
+        "sectors_recursive": null,
     })
 }

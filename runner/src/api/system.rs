@@ -1,18 +1,18 @@
-//! The engine itself: ping, version, info, events, disk usage, login.
+//! The engine itself: ping, events, disk usage, login.
 
+use super::VERSION;
+use super::body;
 use super::error::{Answer, Error};
 use super::filters::Filters;
 use super::query::Parameters;
-use super::{OLDEST, VERSION};
+use super::version::Version;
 use crate::engine::Engine;
 use crate::engine::events::Event;
-use crate::engine::record::State as Condition;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
@@ -35,98 +35,16 @@ pub(super) async fn ping() -> impl IntoResponse {
     ([("builder-version", "1"), ("cache-control", "no-cache, no-store, must-revalidate")], "OK")
 }
 
-/// Everything else.
-pub(super) async fn unknown(request: Request) -> Error {
-    let call = format!("{} {}", request.method(), request.uri().path());
-    Error::new(
-        StatusCode::NOT_FOUND,
-        format!("{call}: this call is not there (yet); docs/docker-api.md lists what is"),
-    )
-}
-
-/// `GET /version`
-pub(super) async fn version() -> Json<Value> {
-    let version = env!("CARGO_PKG_VERSION");
-    let kernel = rustix::system::uname();
-    Json(json!({
-        "Platform": { "Name": "Sandlot" },
-        "Components": [{ "Name": "Engine", "Version": version, "Details": { "ApiVersion": VERSION, "MinAPIVersion": OLDEST } }],
-        "Version": version,
-        "ApiVersion": VERSION,
-        "MinAPIVersion": OLDEST,
-        "GitCommit": "",
-        "GoVersion": "",
-        "Os": "linux",
-        "Arch": architecture(),
-        "KernelVersion": kernel.release().to_string_lossy(),
-        "BuildTime": "",
-    }))
-}
-
-fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
-}
-
-/// `GET /info`
-pub(super) async fn info(State(engine): State<Engine>) -> Json<Value> {
-    let all: Vec<Condition> = engine.containers().iter().map(|c| c.state()).collect();
-    let count = |word| all.iter().filter(|s| s.word() == word).count();
-    let kernel = rustix::system::uname();
-    let version = match engine.groups().layout() {
-        crate::container::cgroup::Layout::V2 => "2",
-        _ => "1",
-    };
-    Json(json!({
-        "ID": "",
-        "Name": kernel.nodename().to_string_lossy(),
-        "Containers": all.len(),
-        "ContainersRunning": count("running"),
-        "ContainersPaused": count("paused"),
-        "ContainersStopped": count("exited") + count("created"),
-        "Images": engine.images.list().map(|l| l.len()).unwrap_or(0),
-        "Driver": "overlay2",
-        "DriverStatus": [["Identity", "idmapped layers"]],
-        "DockerRootDir": engine.settings.state,
-        "CgroupDriver": "cgroupfs",
-        "CgroupVersion": version,
-        "LoggingDriver": "json-file",
-        "OperatingSystem": "Linux",
-        "OSType": "linux",
-        "Architecture": std::env::consts::ARCH,
-        "KernelVersion": kernel.release().to_string_lossy(),
-        "NCPU": std::thread::available_parallelism().map_or(1, usize::from),
-        "MemTotal": crate::engine::stats::machine_memory(),
-        "ServerVersion": env!("CARGO_PKG_VERSION"),
-        "SecurityOptions": ["name=seccomp,profile=sandlot", "name=userns", "name=no-new-privileges"],
-        "DefaultRuntime": "sandlot",
-        "Runtimes": { "sandlot": { "path": "sandlot" } },
-        "Plugins": { "Volume": ["local"], "Network": ["none", "internet"], "Authorization": null, "Log": ["json-file"] },
-        "Swarm": { "LocalNodeState": "inactive" },
-        "IndexServerAddress": "https://index.docker.io/v1/",
-        "RegistryConfig": { "InsecureRegistryCIDRs": ["127.0.0.0/8", "::1/128"], "IndexConfigs": {}, "Mirrors": [] },
-        "Warnings": [],
-        "Labels": [],
-        "MemoryLimit": true,
-        "SwapLimit": true,
-        "CpuCfsPeriod": true,
-        "CpuCfsQuota": true,
-        "CPUShares": true,
-        "CPUSet": true,
-        "PidsLimit": true,
-        "OomKillDisable": false,
-        "IPv4Forwarding": true,
-        "Debug": false,
-        "ExperimentalBuild": false,
-        "LiveRestoreEnabled": true,
-    }))
+/// `GET /plugins`: there are none, and will be none.
+pub(super) async fn plugins() -> Json<Value> {
+    Json(json!([]))
 }
 
 /// `POST /auth`: whether a registry takes these credentials.
-pub(super) async fn auth(State(engine): State<Engine>, Json(wanted): Json<Value>) -> Answer<Json<Value>> {
+pub(super) async fn auth(
+    State(engine): State<Engine>,
+    body::Body(wanted): body::Body<Value>,
+) -> Answer<Json<Value>> {
     super::transfer::login(&engine, &wanted).await?;
     Ok(Json(json!({ "Status": "Login Succeeded", "IdentityToken": "" })))
 }
@@ -135,7 +53,12 @@ pub(super) async fn auth(State(engine): State<Engine>, Json(wanted): Json<Value>
 pub(super) async fn events(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer {
     let known = ["container", "event", "type", "label", "image", "volume", "scope"];
     let filters = Filters::of(&p, &known)?;
-    let (since, until) = (p.number::<f64>("since"), p.number::<f64>("until"));
+    let (since, until) = (p.number::<f64>("since")?, p.number::<f64>("until")?);
+    if let (Some(since), Some(until)) = (since, until)
+        && since > until
+    {
+        return Err(Error::bad(format!("`since` time ({since}) cannot be after `until` time ({until})")));
+    }
     let suits = move |event: &Event| {
         filters.any("type", |t| event.kind == t)
             && filters.any("event", |e| event.action == e)
@@ -188,13 +111,12 @@ pub(super) async fn events(State(engine): State<Engine>, Query(p): Query<Paramet
 }
 
 /// `GET /system/df`
-pub(super) async fn disk_usage(State(engine): State<Engine>) -> Answer<Json<Value>> {
-    let images = super::images::summaries(&engine)?;
-    let total: u64 = images.iter().filter_map(|i| i["Size"].as_u64()).sum();
+pub(super) async fn disk_usage(State(engine): State<Engine>, spoken: Version) -> Answer<Json<Value>> {
+    let (images, total) = super::image_list::usage(&engine, spoken)?;
     let mut containers = Vec::new();
     for container in engine.containers() {
         let size = engine.written(&container).await;
-        containers.push(super::inspect::line(&engine, &container.record(), size));
+        containers.push(super::inspect::line(&engine, &container.record(), Some(size)));
     }
     let mut volumes = Vec::new();
     for volume in engine.volumes() {

@@ -1,5 +1,6 @@
 //! Volumes.
 
+use super::body::Body;
 use super::error::{Answer, Error};
 use super::filters::Filters;
 use super::query::Parameters;
@@ -25,11 +26,7 @@ pub(super) struct Creation {
 }
 
 /// `POST /volumes/create`
-pub(super) async fn create(
-    State(engine): State<Engine>,
-    body: Result<Json<Creation>, axum::extract::rejection::JsonRejection>,
-) -> Answer<Response> {
-    let Json(wanted) = body.map_err(|e| Error::bad(e.body_text()))?;
+pub(super) async fn create(State(engine): State<Engine>, Body(wanted): Body<Creation>) -> Answer<Response> {
     engine::mount::driver(wanted.driver.as_deref().unwrap_or_default())?;
     if wanted.driver_opts.is_some_and(|o| !o.is_empty()) {
         return Err(Error::bad("volume options are refused: they could mount anything of the host"));

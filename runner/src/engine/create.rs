@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// The most containers, running or not.
 const CONTAINERS: usize = 8192;
 
+/// The longest name.
+const NAME: usize = 128;
+
 /// What to do about a container that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Force {
@@ -46,7 +49,7 @@ impl Engine {
         let image = self
             .images
             .resolve(&config.image)
-            .map_err(|_| Error::not_found("image", config.image.clone()))?;
+            .map_err(|_| Error::not_found("image", crate::image::with_tag(&config.image)))?;
         let mut config = config;
         merge(&mut config, &image.config);
         inherit(&mut config, self.images.beyond(&image))?;
@@ -74,6 +77,7 @@ impl Engine {
             health: None,
             slot: slot.number(),
             state: State::Created,
+            finished: None,
             restarts: 0,
             stopped_by_hand: false,
         };
@@ -82,11 +86,7 @@ impl Engine {
         {
             let mut all = self.lock();
             if let Some(other) = all.values().find(|c| c.name() == name) {
-                return Err(Error::Conflict(format!(
-                    "Conflict. The container name \"/{name}\" is already in use by container \"{}\". You have to remove \
-                     (or rename) that container to be able to reuse that name.",
-                    other.id
-                )));
+                return Err(taken(&name, &other.id));
             }
             if all.len() >= CONTAINERS {
                 return Err(Error::Conflict(format!("there are {CONTAINERS} containers: remove some")));
@@ -181,11 +181,15 @@ impl Engine {
     /// [`Error::Conflict`] if it is taken, [`Error::Invalid`] if it is none.
     pub fn rename(&self, key: &str, name: &str) -> Result<(), Error> {
         let container = self.find(key)?;
+        if name.is_empty() {
+            return Err(Error::invalid("Neither old nor new names may be empty"));
+        }
         let name = checked_name(name)?;
-        if self.lock().values().any(|c| c.name() == name) {
-            return Err(Error::Conflict(format!(
-                "Conflict. The container name \"/{name}\" is already in use"
-            )));
+        if container.name() == name {
+            return Err(Error::invalid("Renaming a container with the same name as its current name"));
+        }
+        if let Some(other) = self.lock().values().find(|c| c.name() == name) {
+            return Err(taken(&name, &other.id));
         }
         container.change(|record| record.name = name)?;
         self.events.container("rename", &container);
@@ -216,15 +220,25 @@ fn identifier() -> Result<String, Error> {
     Ok(hex::encode(bytes))
 }
 
+fn taken(name: &str, by: &str) -> Error {
+    Error::Conflict(format!(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{by}\". You have to remove (or rename) \
+         that container to be able to reuse that name."
+    ))
+}
+
 fn checked_name(name: &str) -> Result<String, Error> {
-    let name = name.trim_start_matches('/');
+    let name = name.strip_prefix('/').unwrap_or(name);
+    if name.len() > NAME {
+        return Err(Error::invalid(format!("a container's name has at most {NAME} characters")));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    let good = (2..=128).contains(&name.len()) && name.chars().all(plain);
+    let good = name.len() >= 2 && name.chars().all(plain);
     if good && name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return Ok(name.to_owned());
     }
     Err(Error::invalid(format!(
-        "Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 2 to 128 characters"
+        "Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
     )))
 }
 
@@ -241,16 +255,12 @@ fn merge(config: &mut Config, image: &oci_spec::image::ImageConfiguration) {
         // `--entrypoint ""` clears the image's.
         config.entrypoint = None;
     }
+    let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
     let mut environment = list(defaults.env()).unwrap_or_default();
-    for variable in std::mem::take(&mut config.env) {
-        let name = variable.split('=').next().unwrap_or_default().to_owned();
-        environment.retain(|e| e.split('=').next() != Some(&name));
-        // `-e NAME` without a value takes the variable away.
-        if variable.contains('=') {
-            environment.push(variable);
-        }
-    }
-    config.env = environment;
+    environment.retain(|old| !config.env.iter().any(|new| name(new) == name(old)));
+    // `-e NAME` without a value takes the variable away.
+    config.env.retain(|variable| variable.contains('='));
+    config.env.append(&mut environment);
     if config.user.is_empty() {
         config.user = defaults.user().clone().unwrap_or_default();
     }
@@ -262,6 +272,9 @@ fn merge(config: &mut Config, image: &oci_spec::image::ImageConfiguration) {
     }
     for (key, value) in defaults.labels().iter().flatten() {
         config.labels.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    for port in defaults.exposed_ports().iter().flatten() {
+        config.exposed_ports.entry(port.clone()).or_insert_with(|| serde_json::json!({}));
     }
     for path in defaults.volumes().iter().flatten() {
         config.volumes.entry(path.clone()).or_default();

@@ -103,6 +103,12 @@ impl Events {
         self.sender.send(event).map(drop).unwrap_or_default();
     }
 
+    /// How many listen.
+    #[must_use]
+    pub fn listeners(&self) -> usize {
+        self.sender.receiver_count()
+    }
+
     /// What is remembered, and what is to come: nothing lies between.
     #[must_use]
     pub fn follow(&self) -> (Vec<Event>, broadcast::Receiver<Event>) {

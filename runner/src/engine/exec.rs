@@ -293,7 +293,7 @@ pub(super) fn running(container: &Container) -> Result<(), Error> {
         State::Running { .. } => Ok(()),
         State::Paused { .. } => Err(Error::Conflict(format!(
             "Container {} is paused, unpause the container before exec",
-            container.id
+            container.name()
         ))),
         State::Restarting(_) => Err(container.restarting()),
         _ => Err(container.not_running()),

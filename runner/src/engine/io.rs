@@ -34,7 +34,10 @@ impl Engine {
     pub async fn resize(&self, key: &str, cols: u16, rows: u16) -> Result<(), Error> {
         let container = self.find(key)?;
         match &*container.stdin.lock().await {
+            Some(_) if !container.record().config.tty => Ok(()),
             Some(input) => input.resize(cols, rows).doing(|| "resizing".into()),
+            // Without a terminal there is nothing that has a size.
+            None if container.state().alive().is_some() => Ok(()),
             None => Err(container.not_running()),
         }
     }

@@ -209,6 +209,7 @@ impl Engine {
             let at = jiff::Timestamp::now();
             let exit = super::record::Exit { code, error, oom_killed: oom, started, at };
             let again = super::restart::after_end(record, code);
+            record.finished = Some(at);
             record.state = if again { State::Restarting(exit) } else { State::Exited(exit) };
         });
         if let Err(e) = changed {

@@ -71,10 +71,10 @@ impl Engine {
             (State::Paused { .. }, Freeze::Pause) => {
                 return Err(Error::Conflict(format!("Container {} is already paused", container.id)));
             }
-            (State::Running { .. }, Freeze::Unpause) => {
+            (State::Restarting(_), _) => return Err(container.restarting()),
+            (_, Freeze::Unpause) => {
                 return Err(Error::Conflict(format!("Container {} is not paused", container.id)));
             }
-            (State::Restarting(_), _) => return Err(container.restarting()),
             _ => return Err(container.not_running()),
         };
         container

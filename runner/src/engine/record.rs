@@ -38,6 +38,9 @@ pub struct Record {
     pub slot: u32,
     /// What it is in.
     pub state: State,
+    /// When it last ended, if it ever did.
+    #[serde(default)]
+    pub finished: Option<Timestamp>,
     /// How often it was started again by its policy.
     #[serde(default)]
     pub restarts: u32,
@@ -104,6 +107,8 @@ impl State {
             Self::Running { .. } => "running",
             Self::Paused { .. } => "paused",
             Self::Restarting(_) => "restarting",
+            // One that could not be started has not been anything else yet.
+            Self::Exited(exit) if exit.started.is_none() => "created",
             Self::Exited(_) => "exited",
         }
     }

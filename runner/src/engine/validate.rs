@@ -42,10 +42,13 @@ pub fn check(config: &Config, host: &HostConfig, _settings: &Settings) -> Result
     let capabilities = capabilities::effective(profile, &host.cap_add, &host.cap_drop)
         .map_err(|e| Error::invalid(e.to_string()))?;
     if !(0..=SHM).contains(&host.shm_size) {
-        return Err(Error::invalid(format!("--shm-size: {} is not between 0 and 1 GiB", host.shm_size)));
+        return Err(Error::invalid(format!("SHM size is from 0 to 1 GiB: {} is not", host.shm_size)));
     }
     if !(-1000..=1000).contains(&host.oom_score_adj) {
-        return Err(Error::invalid("--oom-score-adj must be between -1000 and 1000"));
+        return Err(Error::invalid(format!(
+            "Invalid value {}, range for oom score adj is [-1000, 1000]",
+            host.oom_score_adj
+        )));
     }
     Ok(Checked {
         profile,
@@ -96,7 +99,7 @@ fn words(config: &Config) -> Result<(), Error> {
         return Err(Error::invalid("a NUL byte in the command or the environment"));
     }
     if let Some(bad) = config.env.iter().find(|e| e.starts_with('=') || e.is_empty()) {
-        return Err(Error::invalid(format!("invalid environment variable: {bad:?}")));
+        return Err(Error::invalid(format!("invalid environment variable: {bad}")));
     }
     if config.hostname.len() > HOST_NAME || config.domainname.len() > HOST_NAME {
         return Err(Error::invalid(format!("host and domain names have at most {HOST_NAME} bytes")));
@@ -303,7 +306,7 @@ mod tests {
             (HostConfig { cap_add: vec!["FLY".into()], ..host() }, "FLY"),
             (HostConfig { storage_opt: [("size".to_owned(), "big".into())].into(), ..host() }, "size=big"),
             (HostConfig { storage_opt: [("size".to_owned(), "1k".into())].into(), ..host() }, "at least 8m"),
-            (HostConfig { shm_size: -1, ..host() }, "--shm-size"),
+            (HostConfig { shm_size: -1, ..host() }, "SHM size"),
             (
                 HostConfig { annotations: [("sandlot.profile".to_owned(), "root".into())].into(), ..host() },
                 "profile root",

@@ -42,7 +42,7 @@ pub use platform::{ParsePlatformError, Platform};
 pub use progress::{Event, Progress, Step};
 pub use pull::Pull;
 pub use push::Push;
-pub use reference::{ParseReferenceError, Reference};
+pub use reference::{ParseReferenceError, Reference, with_tag};
 pub use registry::{Client as RegistryClient, Error as RegistryError};
 pub use store::{Image, Store};
 pub use unpack::{Error as UnpackError, unpack};

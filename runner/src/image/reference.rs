@@ -210,6 +210,15 @@ enum Reason {
     Long,
 }
 
+/// A name as it was given, with the tag that is meant where none was given.
+#[must_use]
+pub fn with_tag(name: &str) -> String {
+    if name.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
+        return name.to_owned();
+    }
+    format!("{name}:latest")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -247,7 +247,7 @@ impl Store {
     pub fn resolve(&self, key: &str) -> Result<Image, Error> {
         let id = self.id(key)?;
         let index = &self.lock().index;
-        let known = index.images.get(&id).ok_or_else(|| Error::NotFound(key.to_owned()))?;
+        let known = index.images.get(&id).ok_or_else(|| Error::NotFound(super::with_tag(key)))?;
         let config = parse_config(&self.read_blob(&id, super::manifest::MAX_CONFIG)?)?;
         let mut image = Image {
             id,
@@ -280,7 +280,7 @@ impl Store {
         let mut matching = index.images.keys().filter(|id| hex && id.hex().starts_with(digits));
         match (matching.next(), matching.next()) {
             (Some(id), None) => Ok(*id),
-            _ => Err(Error::NotFound(key.to_owned())),
+            _ => Err(Error::NotFound(super::with_tag(key))),
         }
     }
 

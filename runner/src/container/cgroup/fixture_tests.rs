@@ -253,24 +253,24 @@ fn refused(wanted: Wanted, message: &str) {
 #[test]
 fn limits_out_of_range_name_the_range() {
     let base = Wanted::default;
-    refused(Wanted { memory: 1 << 20, ..base() }, "minimum memory limit allowed is 6MB");
-    refused(Wanted { memory: -1, ..base() }, "minimum memory limit allowed is 6MB");
+    refused(Wanted { memory: 1 << 20, ..base() }, "Minimum memory limit allowed is 6MB");
+    refused(Wanted { memory: -1, ..base() }, "Minimum memory limit allowed is 6MB");
     refused(
         Wanted { memory: 8 << 20, memory_swap: 7 << 20, ..base() },
-        "minimum memoryswap limit should be larger than memory limit, see usage",
+        "Minimum memoryswap limit should be larger than memory limit, see usage",
     );
     refused(
         Wanted { memory_swap: 7 << 20, ..base() },
-        "you should always set the memory limit when using the memoryswap limit, see usage",
+        "You should always set the Memory limit when using Memoryswap limit, see usage",
     );
-    refused(Wanted { memory_reservation: 5, ..base() }, "minimum memory reservation allowed is 6MB");
-    let cpus = "range of CPUs is from 0.01 to 4.00, as there are only 4 CPUs available";
+    refused(Wanted { memory_reservation: 5, ..base() }, "Minimum memory reservation allowed is 6MB");
+    let cpus = "Range of CPUs is from 0.01 to 4.00, as there are only 4 CPUs available";
     refused(Wanted { nano_cpus: 4_000_000_001, ..base() }, cpus);
     refused(Wanted { nano_cpus: 1, ..base() }, cpus);
     refused(Wanted { nano_cpus: -5, ..base() }, cpus);
     refused(
         Wanted { nano_cpus: 1_000_000_000, cpu_quota: 5000, ..base() },
-        "conflicting options: Nano CPUs and CPU Quota cannot both be set",
+        "Conflicting options: Nano CPUs and CPU Quota cannot both be set",
     );
     refused(
         Wanted { cpu_period: 999, ..base() },
@@ -280,10 +280,10 @@ fn limits_out_of_range_name_the_range() {
     refused(Wanted { cpu_shares: 1, ..base() }, "invalid CPU shares (1): the range is from 2 to 262144");
     refused(
         Wanted { cpuset_cpus: "0-4".into(), ..base() },
-        "requested CPUs are not available - requested 0-4, available: 0,1,2,3",
+        "Requested CPUs are not available - requested 0-4, available: 0-3",
     );
     for bad in ["a", "1-", "3-1", "0,,1", "+1", "0-99999999"] {
-        let message = format!("invalid value \"{bad}\" for cpuset CPUs: it is a list like 0-2,4");
+        let message = format!("Invalid value {bad} for cpuset CPUs: it is a list like 0-2,4");
         refused(Wanted { cpuset_cpus: bad.into(), ..base() }, &message);
     }
     refused(Wanted { blkio_weight: 9, ..base() }, "range of blkio weight is from 10 to 1000");

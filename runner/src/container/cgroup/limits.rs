@@ -123,19 +123,19 @@ impl Machine {
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant's message says what it is")]
 pub enum Invalid {
-    #[error("minimum memory limit allowed is 6MB")]
+    #[error("Minimum memory limit allowed is 6MB")]
     Memory,
-    #[error("minimum memory reservation allowed is 6MB")]
+    #[error("Minimum memory reservation allowed is 6MB")]
     Reservation,
-    #[error("minimum memory limit can not be less than memory reservation limit, see usage")]
+    #[error("Minimum memory limit can not be less than memory reservation limit, see usage")]
     ReservationAboveMemory,
-    #[error("you should always set the memory limit when using the memoryswap limit, see usage")]
+    #[error("You should always set the Memory limit when using Memoryswap limit, see usage")]
     SwapWithoutMemory,
-    #[error("minimum memoryswap limit should be larger than memory limit, see usage")]
+    #[error("Minimum memoryswap limit should be larger than memory limit, see usage")]
     SwapBelowMemory,
-    #[error("range of CPUs is from 0.01 to {0}.00, as there are only {0} CPUs available")]
+    #[error("Range of CPUs is from 0.01 to {0}.00, as there are only {0} CPUs available")]
     Cpus(usize),
-    #[error("conflicting options: Nano CPUs and CPU {0} cannot both be set")]
+    #[error("Conflicting options: Nano CPUs and CPU {0} cannot both be set")]
     CpusTwice(&'static str),
     #[error("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")]
     Period,
@@ -143,9 +143,9 @@ pub enum Invalid {
     Quota,
     #[error("invalid CPU shares ({0}): the range is from 2 to 262144")]
     Shares(i64),
-    #[error("invalid value \"{value}\" for cpuset {what}: it is a list like 0-2,4")]
+    #[error("Invalid value {value} for cpuset {what}: it is a list like 0-2,4")]
     List { what: &'static str, value: String },
-    #[error("requested {what} are not available - requested {requested}, available: {available}")]
+    #[error("Requested {what} are not available - requested {requested}, available: {available}")]
     Absent { what: &'static str, requested: String, available: String },
     #[error("invalid pids limit ({0}): it is a number of processes, or -1 for no limit")]
     Pids(i64),
@@ -263,10 +263,23 @@ fn list(what: &'static str, text: &str, there: &BTreeSet<u32>) -> Result<Option<
     }
     let wanted = numbers(text).ok_or_else(|| Invalid::List { what, value: text.to_owned() })?;
     if !wanted.is_subset(there) {
-        let available = there.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let available = ranges(there);
         return Err(Invalid::Absent { what, requested: text.to_owned(), available });
     }
     Ok(Some(text.to_owned()))
+}
+
+/// Numbers as a list (cpuset(7), "List format"): `0-3,7`.
+fn ranges(numbers: &BTreeSet<u32>) -> String {
+    let mut parts: Vec<(u32, u32)> = Vec::new();
+    for n in numbers {
+        match parts.last_mut().filter(|(_, last)| last + 1 == *n) {
+            Some(part) => part.1 = *n,
+            None => parts.push((*n, *n)),
+        }
+    }
+    let part = |(from, to): &(u32, u32)| if from == to { from.to_string() } else { format!("{from}-{to}") };
+    parts.iter().map(part).collect::<Vec<_>>().join(",")
 }
 
 /// The numbers of a list (cpuset(7), "List format"); `None` for what is none, or names one beyond 8,191.
