@@ -23,6 +23,49 @@ async fn no_descriptor_of_the_host_is_open() {
     assert!(open[1].starts_with("pipe:") && open[2].starts_with("pipe:"), "{text}");
 }
 
+/// What a process of a container has open, as the host sees it.
+fn open_of(pid: i32) -> Vec<String> {
+    let all = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let link = |e: std::io::Result<std::fs::DirEntry>| std::fs::read_link(e.unwrap().path()).ok();
+    let mut all: Vec<String> = all.filter_map(link).map(|l| l.display().to_string()).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn first_processes_executions_and_terminals_have_three_streams_and_no_more() {
+    let mut s = Spawned::new().await;
+    let wait = |stdio| process(&["/bin/sleep", "1000"], stdio);
+    let terminal = Stdio::Terminal { cols: 80, rows: 24 };
+    let null = ["/dev/null"; 3].map(str::to_owned).to_vec();
+    for init in [Init::Command, Init::Reaper, Init::Only] {
+        let (spec, fds) = s.container(init, (init != Init::Only).then(|| wait(Stdio::Null)));
+        let first = s.client.start(&spec, fds).await.unwrap();
+        let mut open = open_of(first.pid);
+        let begun = std::time::Instant::now();
+        // An init closes what it was told by when it has told that it is up; it has one more, by which it hears of signals.
+        while open.iter().filter(|l| *l != "anon_inode:[signalfd]").ne(&null) {
+            assert!(begun.elapsed().as_secs() < 30, "{init:?}: {open:?}");
+            tokio::task::yield_now().await;
+            open = open_of(first.pid);
+        }
+        for (name, stdio) in
+            [("null", Stdio::Null), ("pipes", Stdio::Pipes { stdin: true }), ("terminal", terminal)]
+        {
+            let later = s.client.exec(&spec.id, name, &wait(stdio), vec![]).await.unwrap();
+            let open = open_of(later.pid);
+            let good = |l: &String| match stdio {
+                Stdio::Null => l == "/dev/null",
+                Stdio::Pipes { .. } => l.starts_with("pipe:["),
+                Stdio::Terminal { .. } => l == "/dev/pts/0" || l == "/0",
+            };
+            assert!(open.len() == 3 && open.iter().all(good), "{init:?} {name}: {open:?}");
+        }
+        s.client.signal(&spec.id, sandlot::spawner::client::INIT, 9).await.unwrap();
+        s.end(sandlot::spawner::client::INIT).await;
+    }
+}
+
 /// The descriptor of a directory that whoever is started from here inherits.
 fn leaked(dir: &Path) -> (File, RawFd) {
     let dir = File::open(dir).unwrap();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::attack::{Attack, Walls, are_denied, python, shell, succeed};
+use crate::attack::{Attack, Walls, are_denied, interpreted, python, shell, succeed};
 use crate::spawned::Spawned;
 use rustix::net::{AddressFamily, SocketType};
 use sandlot::container::spec::Profile::{Nested, Standard};
@@ -54,7 +54,27 @@ fn dangerous() -> Vec<Attack> {
         python("ip6tables", &table(41)).offered_if(there("/proc/net/ip6_tables_names")),
         python("fixed_addresses", "call(\"personality\", 0x40000)"),
         python("fanotify", "call(\"fanotify_init\", 0x200, 0)"),
+        python("discipline", "fcntl.ioctl(os.openpty()[1], 0x5423, struct.pack(\"i\", 0))"),
+        other_entry("i386", I386),
+        other_entry("x32", "sys.exit(LIBC.syscall(ctypes.c_long(0x40000000 | 39)) != os.getpid())"),
     ]
+}
+
+/// getpid by the door of 32-bit programs, `int 0x80`, where it has another number.
+const I386: &str = "
+import mmap
+code = mmap.mmap(-1, 4096, prot=7)
+code.write(bytes([0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0xc3]))
+address = ctypes.addressof(ctypes.c_char.from_buffer(code))
+sys.exit(ctypes.CFUNCTYPE(ctypes.c_int)(address)() != os.getpid())";
+
+/// A system call by a door that not every kernel has.
+fn other_entry(name: &'static str, code: &str) -> Attack {
+    let program = include_str!("attack.py");
+    let mut here = std::process::Command::new("/usr/bin/python3");
+    let offered = here.args(["-S", "-c", program, code]).output().is_ok_and(|o| o.status.success());
+    // The end by a signal is told by the inner shell.
+    shell(name, format!("{}; exit $?", interpreted(code))).offered_if(offered)
 }
 
 /// What a lab about containers needs and nobody else.
@@ -65,6 +85,10 @@ fn nested() -> Vec<Attack> {
         shell("unshare", "unshare -m true"),
         shell("user", "unshare -U true"),
         python("clone", "call(\"clone\", 0x10000000 | 17, 0, 0, 0, 0) == 0 and os._exit(0)"),
+        python(
+            "clone3",
+            "call(\"clone3\", struct.pack(\"QQQQQQQQ\", 0x10000000, 0, 0, 0, 17, 0, 0, 0), 64) == 0 and os._exit(0)",
+        ),
         shell("enter", "nsenter -t 1 -n true"),
         shell("name", "hostname other"),
         python("packets", "socket.socket(17, socket.SOCK_RAW)"),

@@ -8,11 +8,13 @@ mod descriptors;
 mod filter;
 mod host;
 mod identity;
+mod links;
 mod neighbours;
 mod paths;
 mod pools;
 #[path = "../spawned/mod.rs"]
 mod spawned;
+mod spying;
 mod stalled;
 mod users;
 
@@ -54,13 +56,18 @@ async fn another_user_cannot_use_the_spawner() {
     let s = Spawned::new().await;
     let socket = s.dir.path().join("spawner.sock");
     std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-    let script = format!(
-        "import os,socket\nos.setgid(65534); os.setuid(65534)\ns=socket.socket(socket.AF_UNIX); s.connect('{}')\n\
-         s.sendall(b'\\x03\\0\\0\\0\\x01\\0\\x01'); print(len(s.recv(64)))",
-        socket.display()
-    );
-    let output = std::process::Command::new("python3").args(["-c", &script]).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let said = |user: u32| {
+        let script = format!(
+            "import os,socket\nos.setgid({user}); os.setuid({user})\ns=socket.socket(socket.AF_UNIX); s.connect('{}')\n\
+             s.sendall(b'\\x03\\0\\0\\0\\x01\\0\\x01'); print(len(s.recv(64)))",
+            socket.display()
+        );
+        let output = std::process::Command::new("python3").args(["-c", &script]).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    // Root gets an answer: what it is asked can be understood.
+    assert!(said(0).trim().parse::<u32>().is_ok_and(|length| length > 0), "{}", said(0));
+    let text = said(65_534);
     assert!(text.trim() == "0" || text.contains("BrokenPipe") || text.contains("ConnectionReset"), "{text}");
     assert_eq!(s.client.processes().await.unwrap().len(), 0);
 }

@@ -58,6 +58,7 @@ async fn processes_sockets_and_queues_of_the_host_are_out_of_reach() {
     let mut s = Spawned::new().await;
     let victim = Victim::new();
     let (pid, port, name) = (victim.child.id(), victim.port, &victim.name);
+    let (_master, terminal) = terminal();
     let attacks = [
         shell("signal", format!("kill -CONT {pid}")),
         shell("environment", format!("grep -q {name} /proc/{pid}/environ")),
@@ -70,9 +71,34 @@ async fn processes_sockets_and_queues_of_the_host_are_out_of_reach() {
         python("abstract", &format!("socket.socket(socket.AF_UNIX).connect(\"\\0{name}\")")),
         python("listed_socket", &format!("sys.exit(\"{name}\" not in open(\"/proc/net/unix\").read())")),
         python("message_queue", &format!("sys.exit(LIBC.msgget({pid}, 0) == -1)")),
+        python(
+            "spawner",
+            &format!(
+                "socket.socket(socket.AF_UNIX).connect(\"/proc/{}/root{}\")",
+                std::process::id(),
+                s.dir.path().join("spawner.sock").display()
+            ),
+        ),
+        shell("terminal", format!("echo typed >{terminal}")),
         python("posix_queue", &format!("call(\"mq_open\", b\"{name}\", 0, 0, 0)")),
     ];
     succeed_only_without_walls(&mut s, &attacks, &Walls::EACH).await;
+}
+
+/// A terminal of the host's, and its path; those below are held while it is looked for one that no container has.
+fn terminal() -> (Vec<std::os::fd::OwnedFd>, String) {
+    let mut held = Vec::new();
+    loop {
+        let master =
+            rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
+        rustix::pty::grantpt(&master).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let path = rustix::pty::ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        held.push(master);
+        if path.trim_start_matches("/dev/pts/").parse::<u32>().unwrap() >= 64 || held.len() > 70 {
+            return (held, path);
+        }
+    }
 }
 
 /// The mounts of that name in the host's mount namespace.
