@@ -81,6 +81,11 @@ pub fn bare(s: &Spawned, script: &str) -> String {
     rooted(s, "pivot_root . . && umount -l . &&", script)
 }
 
+/// The same, with the old root left where it can be reached.
+pub fn rooted_beside_the_old(s: &Spawned, script: &str) -> String {
+    rooted(s, "mkdir -p old && pivot_root . old &&", script)
+}
+
 /// The same, with the root directory changed by chroot(2) alone.
 pub fn chrooted(s: &Spawned, script: &str) -> String {
     rooted(s, "exec /usr/sbin/chroot .", script)

@@ -130,6 +130,15 @@ async fn the_program_that_made_the_container_is_not_altered_from_inside() {
     std::fs::copy(env!("CARGO_BIN_EXE_sandlot"), &program).unwrap();
     let before = std::fs::read(&program).unwrap();
     let own = IdRange { base: 1_000_000 + std::process::id() % 30_000 * 65_536, count: 65_536 };
+    // An image's own way to have it run: an interpreter that is whoever executes the script.
+    let mut s = Spawned::of(&program, own).await;
+    let entry = s.layer().join("entry");
+    std::fs::write(&entry, "#!/proc/self/exe\n").unwrap();
+    std::fs::set_permissions(&entry, PermissionsExt::from_mode(0o755)).unwrap();
+    let (spec, fds) = armed(&s, Init::Command, Some(process(&["/entry"], Stdio::Pipes { stdin: false })));
+    let (code, said) = s.run(&spec, fds).await.unwrap();
+    assert!(code != 0 && said.contains("sandlot"), "it was not run: {code} {said}");
+    assert!(std::fs::read(&program).unwrap() == before);
     assert!(!altered(&program, own).await);
     assert!(std::fs::read(&program).unwrap() == before);
     // With the host's own ids it is, though not written to, as long as the spawner runs it.

@@ -130,6 +130,28 @@ async fn a_volume_whose_owner_swaps_links_into_it_receives_every_mount_itself() 
 }
 
 #[tokio::test]
+async fn what_set_up_writes_to_proc_is_not_redirected_by_a_mount() {
+    // CVE-2025-52881: the bound on inner namespaces would be written into a file of the volume.
+    let mut s = Spawned::new().await;
+    let volume = tempfile::tempdir().unwrap();
+    let file = volume.path().join("max_user_namespaces");
+    std::fs::write(&file, "").unwrap();
+    let naive = "mount --bind \"$0\" /proc/sys/user && echo 0 >/proc/sys/user/max_user_namespaces";
+    let mut command = Command::new("unshare");
+    command.args(["-m", "--propagation", "private", "sh", "-c", naive]).arg(volume.path());
+    assert!(command.status().unwrap().success());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "0\n");
+    let (mut spec, mut fds) = s.container(Init::Command, Some(sh("true")));
+    fds.mounts.push(open_tree(rustix::fs::CWD, volume.path(), OpenTreeFlags::OPEN_TREE_CLONE).unwrap());
+    let source = MountSource::Detached(0);
+    spec.mounts.push(Mount { source, target: "/proc/sys/user".into(), readonly: false });
+    match s.run(&spec, fds).await {
+        Err(Error::Refused(f)) => assert_eq!(f.step, "setting the sysctl user.max_user_namespaces to 0"),
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn a_planted_multiplexer_or_null_takes_in_whoever_trusts_the_path() {
     // CVE-2025-52565, CVE-2025-31133; that ours notices it is in `paths`.
     let mut s = Spawned::new().await;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::attack::{Walls, armed, script, shell};
+use crate::attack::{Walls, are_denied, armed, rooted_beside_the_old, script, shell};
 use crate::spawned::{Spawned, process, sh};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, RenameFlags, fstat, mkdirat, openat, renameat_with, symlinkat, unlinkat,
@@ -86,8 +86,16 @@ fn a_target_swapped_for_a_link_while_it_is_looked_up_stays_inside() {
 #[tokio::test]
 async fn the_old_root_is_gone() {
     let mut s = Spawned::new().await;
+    let canary = s.dir.path().join("spawner.sock");
+    let search = format!(
+        "for d in / /old /.. /proc/1/root /proc/1/root/old /proc/self/cwd/..; do test -e $d{} && exit 0; done; exit 1",
+        canary.display()
+    );
+    let search = [shell("old_root", search)];
+    assert_eq!(rooted_beside_the_old(&s, &script(&search)), "old_root\nend\n");
+    are_denied(&mut s, &search, &Walls::EACH).await;
     let (_, text) = s.sh("ls /../../.. | tr '\\n' ' '; echo; cat /proc/self/mountinfo").await;
-    assert!(text.starts_with("bin dev etc proc sys tmp "), "{text}");
+    assert!(text.starts_with("attack.py bin dev etc "), "{text}");
     // One root, the overlay; every other mount hangs below it.
     let roots: Vec<&str> = text.lines().filter(|l| l.split_whitespace().nth(4) == Some("/")).collect();
     assert_eq!(roots.len(), 1, "{text}");
