@@ -6,7 +6,7 @@ use super::query::Parameters;
 use super::version::Version;
 use crate::engine::Engine;
 use crate::engine::container::Container;
-use crate::engine::output::{Chunk, Follow, Stream};
+use crate::engine::output::{Chunk, Stream};
 use axum::extract::{Path, Query, Request, State};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -54,17 +54,21 @@ pub(super) async fn attach(
     };
     // Listening begins before the head of the answer goes out: the client starts the container when it has that.
     let (earlier, output) = if p.on("logs") {
-        let (lines, _) = container.output.lines(Follow::No).map_err(|e| Error::bad(e.to_string()))?;
-        (lines, container.output.attach())
+        let (output, reader) = container.output.attach_and_read();
+        (Some(reader), output)
     } else {
-        (Vec::new(), container.output.attach())
+        (None, container.output.attach())
     };
     let stream = p.on("stream");
     let (response, connection) = take_over(&mut request, framing, spoken)?;
     tokio::spawn(async move {
         let Some(io) = connection.await else { return };
         let (reader, mut writer) = tokio::io::split(io);
-        for line in earlier.into_iter().filter(|line| wanted.has(line.stream)) {
+        let mut earlier = earlier;
+        while let Some(Ok(Some(line))) = earlier.as_mut().map(crate::engine::log_reader::Reader::past) {
+            if !wanted.has(line.stream) {
+                continue;
+            }
             let chunk = Chunk { stream: line.stream, bytes: Bytes::from(line.log) };
             if writer.write_all(&framing.encode(&chunk)).await.is_err() {
                 return;

@@ -110,7 +110,7 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
         "ResolvConfPath": "",
         "HostnamePath": "",
         "HostsPath": "",
-        "LogPath": container.dir.join("log.json"),
+        "LogPath": if record.host.log_config.kind == "json-file" { json!(container.dir.join("log.json")) } else { json!("") },
         "Name": format!("/{}", record.name),
         "RestartCount": record.restarts,
         "Driver": "overlay2",

@@ -49,6 +49,15 @@ pub struct Arguments {
         value_name = "HOST"
     )]
     insecure_registries: Vec<String>,
+    /// The most that all files of a container's log have together
+    #[arg(
+        long,
+        env = "SANDLOT_LOG_LIMIT",
+        value_parser = values::bytes,
+        default_value = "64m",
+        value_name = "BYTES"
+    )]
+    log_limit: i64,
     /// The most that one layer of an image may have, unpacked, and all of its layers together, packed
     #[arg(
         long,
@@ -78,8 +87,13 @@ impl Arguments {
         if image_limit == 0 {
             return Err("--image-limit: a positive number of bytes is needed".to_owned());
         }
+        let log_limit = u64::try_from(self.log_limit).unwrap_or_default();
+        if log_limit < 1 << 20 {
+            return Err("--log-limit: at least 1m is needed".to_owned());
+        }
         Ok(Settings {
             image_limit,
+            log_limit,
             socket: or_below(self.socket, "engine.sock"),
             server: Some((or_below(self.server_socket, "server.sock"), server_uid)),
             spawner: or_below(self.spawner, "spawner.sock"),

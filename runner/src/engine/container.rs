@@ -51,7 +51,7 @@ impl Container {
     pub fn new(dir: PathBuf, record: Record, slot: Slot) -> Self {
         Self {
             id: record.id.clone(),
-            output: Output::new(&dir.join("log.json")),
+            output: Output::new(&dir.join("log.json"), record.logging.clone()),
             dir,
             slot,
             busy: tokio::sync::Mutex::default(),

@@ -2,6 +2,7 @@
 
 use super::container::Container;
 use super::error::{Doing, Error};
+use super::logging::{Logging, Named};
 use super::model::{Config, Healthcheck, HostConfig};
 use super::record::{Record, State};
 use super::validate;
@@ -50,7 +51,7 @@ impl Engine {
             .images
             .resolve(&config.image)
             .map_err(|_| Error::not_found("image", crate::image::with_tag(&config.image)))?;
-        let mut config = config;
+        let (mut config, mut host) = (config, host);
         merge(&mut config, &image.config);
         inherit(&mut config, self.images.beyond(&image))?;
         let id = identifier()?;
@@ -65,6 +66,11 @@ impl Engine {
             Some(name) => checked_name(name)?,
             None => super::names::name_of(&id),
         };
+        let named = Named { id: &id, name: &name, config: &config };
+        if host.log_config.kind.is_empty() {
+            host.log_config.kind = "json-file".into();
+        }
+        let logging = Logging::of(&host.log_config, self.settings.log_limit, named)?;
         let slot = self.slots.take().ok_or_else(|| Error::Conflict("all ranges of ids are in use".into()))?;
         let record = Record {
             id: id.clone(),
@@ -74,6 +80,7 @@ impl Engine {
             config,
             host,
             mounts,
+            logging,
             health: None,
             slot: slot.number(),
             state: State::Created,

@@ -2,9 +2,11 @@
 //! records on disk. Plain data; [`super::validate`] says what of it is possible.
 
 mod health;
+mod log;
 mod mounts;
 
 pub use health::{Check, Healthcheck};
+pub use log::LogConfig;
 pub use mounts::{BindOptions, Driver, MountRequest, TmpfsOptions, VolumeOptions};
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -93,6 +95,8 @@ pub struct HostConfig {
     pub port_bindings: BTreeMap<String, serde_json::Value>,
     #[serde(deserialize_with = "nullable")]
     pub restart_policy: RestartPolicy,
+    #[serde(deserialize_with = "nullable")]
+    pub log_config: LogConfig,
     pub auto_remove: bool,
     pub privileged: bool,
     pub readonly_rootfs: bool,

@@ -2,13 +2,16 @@
 //!
 //! An attacher that does not read holds the container back, as with Docker; one that is gone does not.
 
+use super::log::{Log, Place};
+use super::log_reader::Reader;
+use super::logging::Logging;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// A stream that a process prints to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,6 +39,9 @@ pub struct Line {
     pub log: String,
     /// Where it was printed.
     pub stream: Stream,
+    /// What `--log-opt labels=…` and its like add.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attrs: BTreeMap<String, String>,
     /// When.
     pub time: Timestamp,
 }
@@ -44,72 +50,75 @@ pub struct Line {
 const WAITING: usize = 64;
 /// The longest line before it is cut, as Docker cuts it.
 const LINE: usize = 16 * 1024;
-/// The size at which a log file is put aside; one old file is kept.
-const LOG: u64 = 32 << 20;
 
 /// Where the output of one container goes.
 #[derive(Debug, Clone)]
-pub struct Output(Arc<Mutex<Inner>>);
+pub struct Output(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    inner: Mutex<Inner>,
+    /// How often the container has ended; told also when something was logged.
+    news: watch::Sender<u64>,
+}
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
-    file: Option<std::fs::File>,
-    size: u64,
+    log: Log,
     partial: BTreeMap<Stream, Vec<u8>>,
     attached: Vec<mpsc::Sender<Chunk>>,
-    followers: Vec<mpsc::Sender<Line>>,
 }
 
 impl Output {
     /// Output that is logged to `path`.
     #[must_use]
-    pub fn new(path: &Path) -> Self {
-        let size = std::fs::metadata(path).map_or(0, |m| m.len());
-        Self(Arc::new(Mutex::new(Inner {
-            path: path.to_owned(),
-            file: None,
-            size,
-            partial: BTreeMap::new(),
-            attached: Vec::new(),
-            followers: Vec::new(),
-        })))
+    pub fn new(path: &Path, logging: Logging) -> Self {
+        let inner = Inner { log: Log::new(path, logging), partial: BTreeMap::new(), attached: Vec::new() };
+        Self(Arc::new(Shared { inner: Mutex::new(inner), news: watch::Sender::new(0) }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All output from now on; the end of the process closes the channel.
     #[must_use]
     pub fn attach(&self) -> mpsc::Receiver<Chunk> {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        self.lock().attached.push(sender);
-        receiver
+        self.attach_and_read().0
     }
 
-    /// The lines logged so far, and, with `follow`, a channel of those to come: nothing lies between.
-    ///
-    /// # Errors
-    /// What reading the log answers.
-    pub fn lines(&self, follow: Follow) -> io::Result<(Vec<Line>, Option<mpsc::Receiver<Line>>)> {
+    /// The same, and a reader of what was logged before: nothing lies between.
+    #[must_use]
+    pub fn attach_and_read(&self) -> (mpsc::Receiver<Chunk>, Reader) {
+        let (sender, receiver) = mpsc::channel(WAITING);
         let mut inner = self.lock();
-        let mut lines = Vec::new();
-        for path in [old(&inner.path), inner.path.clone()] {
-            match std::fs::read(path) {
-                Ok(text) => {
-                    lines.extend(text.split(|b| *b == b'\n').filter_map(|l| serde_json::from_slice(l).ok()))
-                }
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => return Err(e),
-            }
-        }
-        let receiver = (follow == Follow::Yes).then(|| {
-            let (sender, receiver) = mpsc::channel(4096);
-            inner.followers.push(sender);
-            receiver
-        });
-        Ok((lines, receiver))
+        inner.attached.push(sender);
+        let reader = self.reader(&inner);
+        drop(inner);
+        (receiver, reader)
+    }
+
+    /// A reader of the log; `None` if none is kept.
+    #[must_use]
+    pub fn read(&self) -> Option<Reader> {
+        let inner = self.lock();
+        inner.log.keeps().then(|| self.reader(&inner))
+    }
+
+    fn reader(&self, inner: &Inner) -> Reader {
+        Reader::new(self.clone(), inner.log.oldest(), inner.log.end(), self.0.news.subscribe())
+    }
+
+    pub(super) fn log_end(&self) -> Place {
+        self.lock().log.end()
+    }
+
+    pub(super) fn oldest_log(&self) -> u64 {
+        self.lock().log.oldest()
+    }
+
+    pub(super) fn open_log(&self, generation: u64) -> io::Result<Option<std::fs::File>> {
+        self.lock().log.open(generation)
     }
 
     /// Takes a piece of output in.
@@ -120,6 +129,7 @@ impl Output {
             inner.attached.retain(|a| !a.is_closed());
             inner.attached.clone()
         };
+        self.0.news.send_modify(|_| {});
         for sender in attached {
             // One that left in the meantime needs nothing.
             sender.send(chunk.clone()).await.unwrap_or_default();
@@ -134,108 +144,46 @@ impl Output {
                 inner.write(stream, &rest);
             }
         }
+        inner.log.flush();
+        inner.log.close();
         inner.attached.clear();
-        inner.followers.clear();
-        inner.file = None;
+        drop(inner);
+        self.0.news.send_modify(|ends| *ends += 1);
     }
-}
-
-/// Whether lines to come are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Follow {
-    /// They are.
-    Yes,
-    /// They are not.
-    No,
 }
 
 impl Inner {
     fn log(&mut self, stream: Stream, bytes: &[u8]) {
+        if !self.log.keeps() {
+            return;
+        }
         let mut text = self.partial.remove(&stream).unwrap_or_default();
         text.extend_from_slice(bytes);
         let mut rest = text.as_slice();
-        while let Some(end) =
-            rest.iter().position(|b| *b == b'\n').map(|n| n + 1).or((rest.len() > LINE).then_some(LINE))
-        {
-            let (line, after) = rest.split_at(end.min(rest.len()));
-            for piece in line.chunks(LINE) {
-                self.write(stream, piece);
-            }
+        while let Some(end) = end_of_piece(rest) {
+            let (piece, after) = rest.split_at(end);
+            self.write(stream, piece);
             rest = after;
         }
         self.partial.insert(stream, rest.to_vec());
+        self.log.flush();
     }
 
-    /// A log that cannot be written must not stop the container: the line is lost, and said so once in our own log.
     fn write(&mut self, stream: Stream, text: &[u8]) {
-        let line = Line { log: String::from_utf8_lossy(text).into_owned(), stream, time: Timestamp::now() };
-        if let Err(e) = self.append(&line) {
-            tracing::warn!(path = %self.path.display(), "cannot log: {e}");
-        }
-        self.followers
-            .retain(|f| !matches!(f.try_send(line.clone()), Err(mpsc::error::TrySendError::Closed(_))));
-    }
-
-    fn append(&mut self, line: &Line) -> io::Result<()> {
-        if self.size > LOG {
-            self.file = None;
-            std::fs::rename(&self.path, old(&self.path))?;
-            self.size = 0;
-        }
-        let mut text = serde_json::to_vec(line)?;
-        text.push(b'\n');
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(std::fs::File::options().create(true).append(true).open(&self.path)?),
-        };
-        file.write_all(&text)?;
-        self.size += text.len() as u64;
-        Ok(())
+        let log = String::from_utf8_lossy(text).into_owned();
+        self.log.line(&Line { log, stream, attrs: BTreeMap::new(), time: Timestamp::now() });
     }
 }
 
-fn old(path: &Path) -> PathBuf {
-    path.with_extension("old")
+/// Where the first line ends, or the piece that is cut off one that is too long: never within a letter.
+fn end_of_piece(text: &[u8]) -> Option<usize> {
+    let end = text.iter().take(LINE).position(|b| *b == b'\n').map(|n| n + 1);
+    if end.is_some() || text.len() <= LINE {
+        return end;
+    }
+    let begins = |n: &usize| text[*n] & 0xc0 != 0x80;
+    Some((LINE - 3..=LINE).rev().find(begins).unwrap_or(LINE))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chunk(text: &'static [u8]) -> Chunk {
-        Chunk { stream: Stream::Stdout, bytes: bytes::Bytes::from_static(text) }
-    }
-
-    #[tokio::test]
-    async fn lines_are_put_together_and_the_last_needs_no_newline() {
-        let dir = tempfile::tempdir().unwrap();
-        let output = Output::new(&dir.path().join("log"));
-        let mut attached = output.attach();
-        for text in [&b"on"[..], b"e\ntwo\nthr", b"ee"] {
-            output.take(chunk(text)).await;
-        }
-        output.end();
-        let (lines, _) = output.lines(Follow::No).unwrap();
-        assert_eq!(lines.iter().map(|l| l.log.as_str()).collect::<Vec<_>>(), ["one\n", "two\n", "three"]);
-        let mut all = Vec::new();
-        while let Some(chunk) = attached.recv().await {
-            all.extend_from_slice(&chunk.bytes);
-        }
-        assert_eq!(all, b"one\ntwo\nthree");
-    }
-
-    #[tokio::test]
-    async fn a_line_without_end_is_cut_and_the_log_is_bounded() {
-        let dir = tempfile::tempdir().unwrap();
-        let output = Output::new(&dir.path().join("log"));
-        let flood = bytes::Bytes::from(vec![b'x'; 1 << 20]);
-        for _ in 0..80 {
-            output.take(Chunk { stream: Stream::Stderr, bytes: flood.clone() }).await;
-        }
-        output.end();
-        let size: u64 =
-            std::fs::read_dir(dir.path()).unwrap().map(|f| f.unwrap().metadata().unwrap().len()).sum();
-        assert!(size < 2 * LOG + (2 << 20), "{size}");
-        assert!(output.lines(Follow::No).unwrap().0.iter().all(|l| l.log.len() <= LINE));
-    }
-}
+mod tests;

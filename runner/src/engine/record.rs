@@ -31,6 +31,9 @@ pub struct Record {
     /// What is mounted in it.
     #[serde(default)]
     pub mounts: Vec<super::mount::Mount>,
+    /// How its output is kept.
+    #[serde(default)]
+    pub logging: super::logging::Logging,
     /// How it is, if that is looked at.
     #[serde(default)]
     pub health: Option<super::health::Health>,

@@ -36,6 +36,8 @@ pub struct Settings {
     pub bind_roots: Vec<PathBuf>,
     /// Registries that may be reached by plain HTTP, beside loopback.
     pub insecure_registries: Vec<String>,
+    /// The most bytes of a container's log.
+    pub log_limit: u64,
     /// The most bytes of one layer, unpacked, and of all layers of an image, packed.
     pub image_limit: u64,
 }
@@ -71,6 +73,7 @@ impl Settings {
             on_stop: OnStop::Keep,
             bind_roots: Vec::new(),
             insecure_registries: Vec::new(),
+            log_limit: 64 << 20,
             image_limit: crate::image::Limits::default().bytes,
         }
     }

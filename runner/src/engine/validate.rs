@@ -207,7 +207,7 @@ fn disk(host: &HostConfig) -> Result<Option<u64>, Error> {
 }
 
 /// `10m`, `1G`, `512`: bytes.
-fn bytes(text: &str) -> Option<u64> {
+pub(super) fn bytes(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let text = text.trim_end_matches('b').trim_end_matches('i');
     let digits = text.trim_end_matches(['k', 'm', 'g', 't']);

@@ -7,6 +7,7 @@ mod containers;
 mod dockerfile;
 mod files;
 mod health;
+mod logs;
 mod nested;
 mod pushing;
 mod remote;
