@@ -1,5 +1,7 @@
 //! What the spawner promises: every process runs as it was described, its end is told, and nothing else gets in or out.
 
+#![allow(clippy::unwrap_used)]
+
 mod spawned;
 
 use sandlot::container::spec::{Init, Process, Stdio};
@@ -37,7 +39,7 @@ async fn every_namespace_is_its_own() {
 async fn what_cannot_be_executed_says_so_with_dockers_codes() {
     let mut s = Spawned::new().await;
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     for (argv, code, words) in [
         ("nope", 127, "exec: \"nope\": executable file not found in $PATH"),
         ("/bin/nope", 127, "exec: \"/bin/nope\": no such file or directory"),
@@ -57,7 +59,7 @@ async fn what_cannot_be_executed_says_so_with_dockers_codes() {
 async fn a_user_is_looked_up_inside_and_numbers_must_fit() {
     let mut s = Spawned::new().await;
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     let ann = Process {
         user: "ann".into(),
         ..sh("id; echo $HOME; grep CapEff /proc/self/status; echo out >/dev/stdout")
@@ -77,7 +79,7 @@ async fn a_user_is_looked_up_inside_and_numbers_must_fit() {
 async fn a_session_lives_on_while_its_terminals_come_and_go() {
     let mut s = Spawned::new().await;
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     let terminal = |script| process(&["/bin/sh", "-c", script], Stdio::Terminal { cols: 100, rows: 30 });
     let (code, text) = s.exec(&spec.id, "t1", terminal("tty; stty size; exit 3")).await.unwrap();
     assert_eq!((code, text.as_str()), (3, "/dev/pts/0\r\n30 100\r\n"));
@@ -95,7 +97,7 @@ async fn a_session_lives_on_while_its_terminals_come_and_go() {
 async fn streams_can_be_taken_again_and_closing_hangs_up() {
     let mut s = Spawned::new().await;
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     let cat = process(&["/bin/cat"], Stdio::Pipes { stdin: true });
     let first = s.client.exec(&spec.id, "cat", &cat, vec![]).await.unwrap();
     drop(first);
@@ -121,7 +123,7 @@ async fn streams_can_be_taken_again_and_closing_hangs_up() {
 async fn an_end_is_kept_until_it_is_forgotten_and_signals_are_told() {
     let mut s = Spawned::new().await;
     let (spec, fds) = s.container(Init::Command, Some(process(&["/bin/sleep", "1000"], Stdio::Null)));
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     assert!(refused(s.client.forget(&spec.id, INIT).await).1.contains("has not ended"));
     s.client.signal(&spec.id, INIT, 9).await.unwrap();
     assert_eq!(s.end(INIT).await.code(), 137);
@@ -136,11 +138,62 @@ async fn init_passes_signals_on_and_ends_with_its_process() {
     let mut s = Spawned::new().await;
     let script = "trap 'echo got; exit 9' USR1; echo $$; while :; do sleep 0.01; done";
     let (spec, fds) = s.container(Init::Reaper, Some(sh(script)));
-    let started = s.client.start(&spec, fds).await.unwrap();
+    let started = s.start(&spec, fds).await.unwrap();
     let StdioFds::Pipes { stdout, .. } = started.stdio else { panic!("no pipes") };
     let mut bytes = [0; 64];
     let n = rustix::io::read(&stdout, &mut bytes).unwrap();
     assert_ne!(&bytes[..n], b"1\n", "the shell must not be PID 1");
     s.client.signal(&spec.id, INIT, 10).await.unwrap();
     assert_eq!(s.end(INIT).await, ExitStatus::Code(9));
+}
+
+/// Waits until the spawner has these children and no other: a helper ends soon after it has made one.
+async fn children_are(s: &Spawned, expected: &[i32]) {
+    let path = format!("/proc/{0}/task/{0}/children", s.pid());
+    let now = || std::fs::read_to_string(&path).unwrap();
+    while now().split_whitespace().map(|p| p.parse::<i32>().unwrap()).ne(expected.iter().copied()) {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_was_begun_waits_and_can_be_abandoned() {
+    let mut s = Spawned::new().await;
+    let (spec, fds) = s.container(Init::Command, Some(sh("echo mine")));
+    assert!(refused(s.client.start(&spec, fds).await).1.contains("no process init"), "it was never begun");
+    s.client.begin(&spec.id, spec.range, spec.profile, &[]).await.unwrap();
+    let waiting = s.client.processes().await.unwrap()[0].pid;
+    children_are(&s, &[waiting]).await;
+    assert!(refused(s.client.begin(&spec.id, spec.range, spec.profile, &[]).await).1.contains("is there"));
+    s.client.abandon(&spec.id).await.unwrap();
+    children_are(&s, &[]).await;
+    assert!(s.client.processes().await.unwrap().is_empty());
+    // Nobody is told of the end of what never was a container, and its name is free again.
+    let (again, fds) = s.container(Init::Command, Some(sh("echo mine")));
+    let again = sandlot::container::spec::Container { id: spec.id, ..again };
+    assert_eq!(s.run(&again, fds).await.unwrap(), (0, "mine\n".to_owned()));
+}
+
+#[tokio::test]
+async fn one_that_was_started_cannot_be_abandoned() {
+    let mut s = Spawned::new().await;
+    let (spec, fds) = s.container(Init::Command, Some(process(&["/bin/sleep", "1000"], Stdio::Null)));
+    s.start(&spec, fds).await.unwrap();
+    assert!(refused(s.client.abandon(&spec.id).await).1.contains("was started"));
+    s.client.signal(&spec.id, INIT, 9).await.unwrap();
+    assert_eq!(s.end(INIT).await.code(), 137);
+}
+
+#[tokio::test]
+async fn one_that_died_before_its_start_says_so() {
+    let s = Spawned::new().await;
+    let (spec, fds) = s.container(Init::Command, Some(sh("true")));
+    s.client.begin(&spec.id, spec.range, spec.profile, &[]).await.unwrap();
+    let waiting = s.client.processes().await.unwrap()[0].pid;
+    children_are(&s, &[waiting]).await;
+    let pid = nix::unistd::Pid::from_raw(waiting);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    children_are(&s, &[]).await;
+    assert!(refused(s.client.start(&spec, fds).await).1.contains("died"));
+    assert!(s.client.processes().await.unwrap().is_empty());
 }

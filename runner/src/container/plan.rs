@@ -96,14 +96,24 @@ const INOTIFY: [(&str, u32); 2] = [("instances", 64), ("watches", 8192)];
 /// The files that every container gets an own version of, in `/etc`.
 pub const FILES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
 
-/// The steps for `spec`.
+/// What every container makes first; the number of each is its name in [`Attached::Made`].
+const FIRST: [(&str, Need); 5] = [
+    ("proc", Need::Must),
+    ("sysfs", Need::May),
+    ("cgroup2", Need::May),
+    ("devpts", Need::Must),
+    ("mqueue", Need::May),
+];
+/// `/proc`, by which sysctls are written.
+pub const PROC: usize = 0;
+const SYS: usize = 1;
+const CGROUP: usize = 2;
+const PTS: usize = 3;
+const MQUEUE: usize = 4;
+
+/// The steps that need to know nothing but the profile: they are done while the rest is still being assembled.
 #[must_use]
-pub fn plan(spec: &Container) -> Vec<Step> {
-    let mut list = List::default();
-    list.make("proc", &[], Need::Must, ("/proc", Links::Refused), Access::Write);
-    list.make("sysfs", &[], Need::May, ("/sys", Links::Refused), Access::Read);
-    list.make("cgroup2", &[], Need::May, ("/sys/fs/cgroup", Links::Refused), cgroup_access(spec.profile));
-    list.attach.push((Attached::Volatile, "/dev".into(), Access::Write, Links::Refused));
+pub fn prelude(profile: Profile) -> Vec<Step> {
     let pts = [
         ("newinstance", ""),
         ("ptmxmode", "0666"),
@@ -111,7 +121,26 @@ pub fn plan(spec: &Container) -> Vec<Step> {
         ("gid", "5"),
         ("max", &PTYS.to_string()),
     ];
-    list.make("devpts", &pts, Need::Must, ("/dev/pts", Links::Refused), Access::Write);
+    let mut steps: Vec<Step> = FIRST
+        .into_iter()
+        .map(|(kind, need)| filesystem(kind, if kind == "devpts" { &pts } else { &[] }, need))
+        .map(Step::Make)
+        .collect();
+    steps.push(Step::LoopbackUp);
+    steps.extend(sysctls(profile).into_iter().map(|(name, value)| Step::Sysctl(name, value)));
+    steps
+}
+
+/// The steps for `spec` that follow [`prelude`].
+#[must_use]
+pub fn plan(spec: &Container) -> Vec<Step> {
+    let mut list = List::default();
+    let refused = Links::Refused;
+    list.attach(Attached::Made(PROC), ("/proc", refused), Access::Write);
+    list.attach(Attached::Made(SYS), ("/sys", refused), Access::Read);
+    list.attach(Attached::Made(CGROUP), ("/sys/fs/cgroup", refused), cgroup_access(spec.profile));
+    list.attach(Attached::Volatile, ("/dev", refused), Access::Write);
+    list.attach(Attached::Made(PTS), ("/dev/pts", refused), Access::Write);
     let size = spec.shm_size.to_string();
     list.make(
         "tmpfs",
@@ -120,15 +149,15 @@ pub fn plan(spec: &Container) -> Vec<Step> {
         ("/dev/shm", Links::Refused),
         Access::Write,
     );
-    list.make("mqueue", &[], Need::May, ("/dev/mqueue", Links::Refused), Access::Write);
+    list.attach(Attached::Made(MQUEUE), ("/dev/mqueue", refused), Access::Write);
     for name in FILES {
-        list.attach.push((Attached::File(name), format!("/etc/{name}"), Access::Write, Links::Inside));
+        list.attach(Attached::File(name), (&format!("/etc/{name}"), Links::Inside), Access::Write);
     }
     for mount in &spec.mounts {
         let access = if mount.readonly { Access::Read } else { Access::Write };
         match &mount.source {
             MountSource::Detached(n) => {
-                list.attach.push((Attached::Sent(*n), mount.target.clone(), access, Links::Inside))
+                list.attach(Attached::Sent(*n), (&mount.target, Links::Inside), access);
             }
             MountSource::Tmpfs(options) => {
                 list.make("tmpfs", &split(options), Need::Must, (&mount.target, Links::Inside), access);
@@ -156,7 +185,16 @@ struct List {
     attach: Vec<(Attached, String, Access, Links)>,
 }
 
+fn filesystem(kind: &'static str, options: &[(&str, &str)], need: Need) -> Filesystem {
+    let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Filesystem { kind, options, need }
+}
+
 impl List {
+    fn attach(&mut self, what: Attached, (target, links): (&str, Links), access: Access) {
+        self.attach.push((what, target.to_owned(), access, links));
+    }
+
     fn make(
         &mut self,
         kind: &'static str,
@@ -165,9 +203,8 @@ impl List {
         target: (&str, Links),
         access: Access,
     ) {
-        let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        self.attach.push((Attached::Made(self.make.len()), target.0.to_owned(), access, target.1));
-        self.make.push(Filesystem { kind, options, need });
+        self.attach(Attached::Made(FIRST.len() + self.make.len()), target, access);
+        self.make.push(filesystem(kind, options, need));
     }
 
     fn into_steps(self, spec: &Container) -> Vec<Step> {
@@ -184,8 +221,11 @@ impl List {
         if !spec.domainname.is_empty() {
             steps.push(Step::DomainName(spec.domainname.clone()));
         }
-        steps.push(Step::LoopbackUp);
-        steps.extend(sysctls(spec).into_iter().map(|(name, value)| Step::Sysctl(name, value)));
+        // A detached mount is in a namespace of its own: this limit comes when none is made any more.
+        let mounts = inner_namespaces(spec.profile).to_string();
+        steps.push(Step::Sysctl("user/max_mnt_namespaces".into(), mounts));
+        let own = spec.sysctls.iter();
+        steps.extend(own.map(|(name, value)| Step::Sysctl(name.replace('.', "/"), value.clone())));
         if spec.network == Network::Routed {
             steps.push(Step::AwaitNetwork);
         }
@@ -196,19 +236,22 @@ impl List {
     }
 }
 
-/// The limits on inner namespaces come first; the caller's own follow. A dot in a name is a slash in its path.
-fn sysctls(spec: &Container) -> Vec<(String, String)> {
-    let most = match spec.profile {
+fn inner_namespaces(profile: Profile) -> u32 {
+    match profile {
         Profile::Standard => 0,
         Profile::Nested => NESTED_NAMESPACES,
-    };
-    let kinds = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"];
+    }
+}
+
+/// The limits on inner namespaces, but for the one of mounts, and what Docker sets.
+fn sysctls(profile: Profile) -> Vec<(String, String)> {
+    let most = inner_namespaces(profile);
+    let kinds = ["user", "pid", "net", "ipc", "uts", "cgroup", "time"];
     let mut all: Vec<(String, String)> =
         kinds.iter().map(|kind| (format!("user/max_{kind}_namespaces"), most.to_string())).collect();
     all.extend(INOTIFY.map(|(what, most)| (format!("user/max_inotify_{what}"), most.to_string())));
     all.push(("net/ipv4/ip_unprivileged_port_start".into(), "0".into()));
     all.push(("net/ipv4/ping_group_range".into(), "0 65535".into()));
-    all.extend(spec.sysctls.iter().map(|(name, value)| (name.replace('.', "/"), value.clone())));
     all
 }
 
@@ -240,7 +283,7 @@ mod tests {
 
     #[test]
     fn filesystems_are_made_before_the_old_root_goes_and_attached_after() {
-        let steps = plan(&spec());
+        let steps: Vec<Step> = prelude(Profile::Standard).into_iter().chain(plan(&spec())).collect();
         let enter = position(&steps, |s| *s == Step::EnterRoot);
         for (i, step) in steps.iter().enumerate() {
             match step {
@@ -253,8 +296,13 @@ mod tests {
 
     #[test]
     fn a_standard_container_may_make_no_namespaces() {
-        let steps = plan(&spec());
-        assert!(steps.contains(&Step::Sysctl("user/max_user_namespaces".into(), "0".into())));
+        let steps: Vec<Step> = prelude(Profile::Standard).into_iter().chain(plan(&spec())).collect();
+        for kind in ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"] {
+            assert!(
+                steps.contains(&Step::Sysctl(format!("user/max_{kind}_namespaces"), "0".into())),
+                "{kind}"
+            );
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! fail names its step.
 
 use super::failure::Failure;
-use super::plan::{Access, Attached, FILES, Filesystem, Need, Step};
+use super::plan::{Access, Attached, FILES, Filesystem, Need, PROC, Step};
 use super::target::{self, Links};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, openat, openat2, unlinkat};
 use rustix::mount::{
@@ -24,32 +24,57 @@ pub struct Materials {
     pub mounts: Vec<OwnedFd>,
 }
 
+/// The filesystems that were made, by their numbers; `None` for one that the kernel refuses and that may be missing.
+#[derive(Debug, Default)]
+pub struct Made(Vec<Option<OwnedFd>>);
+
+/// Carries out `steps` that need no materials.
+///
+/// # Errors
+/// The step that failed, and why.
+pub fn prepare(steps: &[Step], made: &mut Made) -> Result<(), Failure> {
+    steps.iter().try_for_each(|step| {
+        let done = match step {
+            Step::Make(filesystem) => make(filesystem).map(|fd| made.0.push(fd)),
+            Step::Sysctl(path, value) => sysctl(&made.0, path, value),
+            Step::LoopbackUp => loopback_up(),
+            _ => Err(rustix::io::Errno::INVAL),
+        };
+        failing(step, done)
+    })
+}
+
+fn failing(step: &Step, done: rustix::io::Result<()>) -> Result<(), Failure> {
+    done.map_err(|e| Failure::setup(&name(step), &std::io::Error::from(e)))
+}
+
 /// Carries out `steps`; `await_network` is called for [`Step::AwaitNetwork`].
 ///
 /// # Errors
 /// The step that failed, and why.
 pub fn run(
     steps: &[Step],
+    made: &mut Made,
     materials: &Materials,
     await_network: &mut dyn FnMut() -> std::io::Result<()>,
 ) -> Result<(), Failure> {
-    let mut made: Vec<Option<OwnedFd>> = Vec::new();
     for step in steps {
         let done = match step {
-            Step::Make(filesystem) => make(filesystem).map(|fd| made.push(fd)),
             Step::EnterRoot => enter(materials.root.as_fd()),
             Step::Attach { what, target, access, links } => {
-                attach(*access, what, (target, *links), materials, &made)
+                attach(*access, what, (target, *links), materials, &made.0)
             }
             Step::ForgetFiles => forget_files(),
             Step::HostName(name) => rustix::system::sethostname(name.as_bytes()),
             Step::DomainName(name) => rustix::system::setdomainname(name.as_bytes()),
-            Step::Sysctl(path, value) => sysctl(&made, path, value),
-            Step::LoopbackUp => loopback_up(),
             Step::AwaitNetwork => await_network().map_err(|e| errno(&e)),
             Step::SealRoot => seal(),
+            Step::Make(_) | Step::Sysctl(..) | Step::LoopbackUp => {
+                prepare(std::slice::from_ref(step), made)?;
+                continue;
+            }
         };
-        done.map_err(|e| Failure::setup(&name(step), &std::io::Error::from(e)))?;
+        failing(step, done)?;
     }
     Ok(())
 }
@@ -68,9 +93,6 @@ fn name(step: &Step) -> String {
         Step::SealRoot => "making the root read-only".into(),
     }
 }
-
-/// The n-th filesystem of the plan is `/proc`: sysctls are written through it, not by a path.
-const PROC: usize = 0;
 
 fn make(filesystem: &Filesystem) -> rustix::io::Result<Option<OwnedFd>> {
     match try_make(filesystem) {
@@ -160,6 +182,7 @@ fn forget_files() -> rustix::io::Result<()> {
     unlinkat(CWD, "/dev/.etc", AtFlags::REMOVEDIR)
 }
 
+/// Written through the container's own `/proc`, not by a path.
 fn sysctl(made: &[Option<OwnedFd>], path: &str, value: &str) -> rustix::io::Result<()> {
     let Some(Some(proc)) = made.get(PROC) else { return Err(rustix::io::Errno::NOENT) };
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;

@@ -34,6 +34,8 @@ pub struct Container {
     pub(super) health: Mutex<Option<tokio::task::AbortHandle>>,
     /// Its control group, from the start to the end of its first process.
     pub(super) group: Mutex<Option<Group>>,
+    /// What was made ahead of its start.
+    pub(super) ahead: Mutex<Option<super::ahead::Ahead>>,
 }
 
 /// What somebody who waits for a container can see.
@@ -62,6 +64,7 @@ impl Container {
             pause: Mutex::default(),
             health: Mutex::default(),
             group: Mutex::default(),
+            ahead: Mutex::default(),
         }
     }
 

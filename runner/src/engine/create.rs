@@ -58,7 +58,7 @@ impl Engine {
         if config.hostname.is_empty() {
             id[..12].clone_into(&mut config.hostname);
         }
-        validate::check(&config, &host, &self.settings)?;
+        let checked = validate::check(&config, &host, &self.settings)?;
         super::launch::limits(&host.resources)?;
         super::restart::check(&host)?;
         let mounts = self.settle_mounts(&config, &host)?;
@@ -100,11 +100,13 @@ impl Engine {
             }
             all.insert(id.clone(), Arc::clone(&container));
         }
+        self.begin_ahead(&container, checked.profile);
         let made = make_directories(&dir, container.slot.range())
             .and_then(|()| self.make_volumes(&container.record().mounts))
             .and_then(|()| container.record().save(&dir));
         if let Err(e) = made {
             self.lock().remove(&id);
+            self.give_back(&container);
             crate::image::remove::tree(&dir).unwrap_or_default();
             return Err(e);
         }
@@ -161,6 +163,7 @@ impl Engine {
         if self.lock().remove(&container.id).is_none() {
             return Ok(());
         }
+        self.give_back(container);
         let grave = container.dir.with_extension("gone");
         let renamed =
             std::fs::rename(&container.dir, &grave).doing(|| format!("removing {}", container.dir.display()));

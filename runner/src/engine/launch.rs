@@ -7,9 +7,9 @@ use super::model::{Resources, Throttle};
 use super::mount::Source;
 use super::record::{Record, State};
 use super::validate::{self, Checked};
-use crate::container::cgroup::{DeviceRate, Limits, Machine, Wanted};
+use crate::container::cgroup::{DeviceRate, Group, Limits, Machine, Wanted};
 use crate::container::rootfs::{self, Files};
-use crate::container::spec::{self, IdRange, Init, MountSource, Network, Process, Profile, Stdio};
+use crate::container::spec::{self, IdRange, Init, MountSource, Network, Process, Stdio};
 use crate::container::{network, seccomp};
 use crate::spawner::client::{INIT, StartFds};
 use std::net::Ipv4Addr;
@@ -34,6 +34,9 @@ impl Engine {
         let record = container.record();
         let started = self.try_launch(container, &record).await;
         if let Err(error) = &started {
+            self.abandon(container).await;
+            // One that was told what it is has been ended.
+            self.spawner.abandon(&container.id).await.unwrap_or_default();
             self.release_group(container);
             let (code, words) = match error {
                 Error::Start(failure) => (failure.exit_code, failure.to_string()),
@@ -63,19 +66,15 @@ impl Engine {
             .resolve(&record.image)
             .map_err(|_| Error::not_found("image", record.image.clone()))?;
         let (upper, work) = self.writable(container, checked.disk).await?;
-        // As long as the mounts take: side by side.
-        let group = {
-            let (engine, container, record) = (self.clone(), Arc::clone(container), record.clone());
-            let delegate = (checked.profile == Profile::Nested).then_some(range);
-            tokio::task::spawn_blocking(move || engine.make_group(&container, &record, delegate))
-        };
+        // It takes as long as the mounts, if it has not been done: side by side.
+        let ahead = self.beginning(container, checked.profile);
         let root = rootfs::assemble(&image.layers, &upper, &work, userns.as_fd());
         let volatile = rootfs::volatile(&files(record), range.base);
-        let cgroups = group.await.map_err(std::io::Error::other).doing(|| GROUP.into())??;
+        self.begun(container, checked.profile, ahead).await?;
         let (root, volatile) = (root?, volatile?);
         let (mounts, sent) = self.mounts(container, &checked, userns.as_fd()).await?;
         let description = describe(record, &checked, range, mounts)?;
-        let fds = StartFds { root, volatile, cgroups, mounts: sent };
+        let fds = StartFds { root, volatile, mounts: sent };
         let mut started = self.spawner.start(&description, fds).await?;
         if checked.internet {
             self.connect(container, started.pid)?;
@@ -140,22 +139,22 @@ impl Engine {
         }
     }
 
-    fn make_group(
+    /// A container's control group, and what leads into it.
+    pub(super) fn make_group(
         &self,
-        container: &Arc<Container>,
-        record: &Record,
+        id: &str,
+        wanted: &Resources,
         delegate: Option<IdRange>,
-    ) -> Result<Vec<OwnedFd>, Error> {
-        let limits = limits(&record.host.resources)?;
+    ) -> Result<(Group, Vec<OwnedFd>), Error> {
+        let limits = limits(wanted)?;
         let doing = || GROUP.to_owned();
         let group = self
             .groups
-            .create(&self.parent, &container.id, &limits, delegate)
+            .create(&self.parent, id, &limits, delegate)
             .map_err(std::io::Error::other)
             .doing(doing)?;
         let join = group.join().map_err(std::io::Error::other).doing(doing)?;
-        *container.group.lock().unwrap_or_else(PoisonError::into_inner) = Some(group);
-        Ok(join)
+        Ok((group, join))
     }
 
     /// Removes a container's control group, with whatever still runs in it.

@@ -186,6 +186,9 @@ impl Engine {
 
     /// Gives back what an engine that stops holds for containers to come, and, where none runs any more, what they shared.
     pub async fn close(&self) {
+        for container in self.containers() {
+            self.abandon(&container).await;
+        }
         let engine = self.clone();
         let closing = tokio::task::spawn_blocking(move || {
             if let Err(e) = engine.disks.drain() {

@@ -3,6 +3,7 @@
 //! One [`Engine`] holds what is shared; a [`container::Container`] each holds its own. What the engine forgets when it is
 //! killed stands in the records, or is kept by the spawner.
 
+mod ahead;
 pub mod changes;
 pub mod commit;
 pub mod container;
@@ -81,6 +82,7 @@ pub struct Shared {
     pub(super) internet: Mutex<Option<Internet>>,
     pub(super) disks: Disks,
     pub(super) execs: Execs,
+    pub(super) places: Arc<tokio::sync::Semaphore>,
     pub(super) ends: broadcast::Sender<Event>,
     containers: Mutex<BTreeMap<String, Arc<Container>>>,
     mappings: Mutex<HashMap<u32, Arc<OwnedFd>>>,
@@ -136,6 +138,7 @@ impl Engine {
             slots: Slots::new(settings.first_id, settings.slots),
             events: Events::default(),
             execs: Execs::default(),
+            places: Arc::new(tokio::sync::Semaphore::new(ahead::PLACES)),
             ends: broadcast::Sender::new(ENDS),
             containers: Mutex::default(),
             mappings: Mutex::default(),

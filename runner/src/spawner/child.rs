@@ -3,16 +3,18 @@
 //! ```text
 //! spawner ──clone3──▶ helper: joins the groups (and namespaces) ──clone3 CLONE_PARENT──▶ child
 //!                       │ Cloned{pid}, maps the ids, Go, ends                            │ waits for Go
-//!                       ▼                                                                ▼ set-up, Terminal, …, exec
+//!                       ▼                                                                ▼ prelude, waits for its order
+//!                                                                                        ▼ set-up, Terminal, …, exec
 //! ```
 //! The helper sits in the control groups already when it clones, so the child is in them from its first instruction:
 //! what its namespaces cost is charged to it, and its cgroup namespace has the right root.
 
+use super::order::{Order, Pipes};
 use crate::container::become_process::{Streams, Workdir, become_process, open_terminal};
 use crate::container::failure::Failure;
-use crate::container::plan::plan;
-use crate::container::setup::{self, Materials};
-use crate::container::spec::{Container, Init, Process, Stdio};
+use crate::container::plan::{plan, prelude};
+use crate::container::setup::{self, Made};
+use crate::container::spec::{Init, Process, Profile, Stdio};
 use crate::container::{init, spec::IdRange};
 use rustix::process::{Gid, Uid};
 use sandlot_sys::clone::{Alone, Fork, Parent, clone3, exit, namespace, setns};
@@ -72,18 +74,16 @@ pub(super) struct Making {
     pub(super) sync: OwnedFd,
     /// Groups to join.
     pub(super) cgroups: Vec<OwnedFd>,
-    /// The inner ends of the pipes.
-    pub(super) pipes: Option<(Option<OwnedFd>, OwnedFd, OwnedFd)>,
     /// What is made.
     pub(super) kind: Kind,
 }
 
 /// What is made.
 pub(super) enum Kind {
-    /// A container.
-    Container(Box<Container>, Materials),
+    /// A container with these ids, which is told later what it is.
+    Container(IdRange, Profile),
     /// A process in the container whose first process this is a descriptor of.
-    Execution(Box<Process>, OwnedFd),
+    Execution(Box<Process>, Pipes, OwnedFd),
 }
 
 /// Clones the helper; in the spawner, answers a descriptor of it. The child tells the rest over the wire.
@@ -110,13 +110,13 @@ fn help(alone: Alone, making: Making) {
         }
     }
     let namespaces = match &making.kind {
-        Kind::Container(spec, _) => {
-            if let Err(e) = act_as(spec.range.base) {
+        Kind::Container(range, _) => {
+            if let Err(e) = act_as(range.base) {
                 return failed("becoming the namespaces' maker", e.into());
             }
             namespace::ALL
         }
-        Kind::Execution(_, init) => {
+        Kind::Execution(_, _, init) => {
             if let Err(e) = setns(init.as_fd(), namespace::ALL) {
                 return failed("entering the container", e);
             }
@@ -145,9 +145,9 @@ fn help(alone: Alone, making: Making) {
 
 /// In the helper: maps a new container's ids, and lets the child go on. Without the word `go` it ends with the helper.
 fn release(pid: i32, kind: &Kind, go: &OwnedFd) -> io::Result<()> {
-    if let Kind::Container(spec, _) = kind {
+    if let Kind::Container(range, _) = kind {
         act_as(0)?;
-        map_ids(pid, spec.range)?;
+        map_ids(pid, *range)?;
     }
     Ok(rustix::io::write(go, GO).map(drop)?)
 }
@@ -162,30 +162,25 @@ fn act_as(user: u32) -> rustix::io::Result<()> {
 fn keep_only(making: &Making) -> io::Result<()> {
     let mut keep = vec![making.sync.as_fd()];
     keep.extend(making.cgroups.iter().map(AsFd::as_fd));
-    if let Some((input, output, error)) = &making.pipes {
-        keep.extend(input.iter().map(AsFd::as_fd));
-        keep.extend([output.as_fd(), error.as_fd()]);
-    }
-    match &making.kind {
-        Kind::Container(_, materials) => {
-            keep.extend([materials.root.as_fd(), materials.volatile.as_fd()]);
-            keep.extend(materials.mounts.iter().map(AsFd::as_fd));
+    if let Kind::Execution(_, pipes, init) = &making.kind {
+        keep.push(init.as_fd());
+        if let Some((input, output, error)) = pipes {
+            keep.extend(input.iter().chain([output, error]).map(AsFd::as_fd));
         }
-        Kind::Execution(_, init) => keep.push(init.as_fd()),
     }
     sandlot_sys::process::close_except(&keep)
 }
 
 /// In the child: waits until its ids are mapped, and becomes what it is to be.
 fn child(alone: Alone, making: Making, wait: OwnedFd) {
-    let Making { sync, cgroups, pipes, kind } = making;
+    let Making { sync, cgroups, kind } = making;
     drop(cgroups);
     let done = await_word(&wait).map_err(|e| Failure::setup("waiting for the helper", &e));
     drop(wait);
     let failure = match (done.and_then(|()| become_root()), kind) {
         (Err(failure), _) => failure,
-        (Ok(()), Kind::Container(spec, materials)) => container(alone, &sync, pipes, *spec, materials),
-        (Ok(()), Kind::Execution(spec, init)) => {
+        (Ok(()), Kind::Container(_, profile)) => container(alone, &sync, profile),
+        (Ok(()), Kind::Execution(spec, pipes, init)) => {
             drop(init);
             run(&sync, pipes, &spec, Workdir::Expect)
         }
@@ -220,17 +215,26 @@ fn become_root() -> Result<(), Failure> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(failed)
 }
 
-type Pipes = Option<(Option<OwnedFd>, OwnedFd, OwnedFd)>;
-
-fn container(alone: Alone, sync: &OwnedFd, pipes: Pipes, spec: Container, materials: Materials) -> Failure {
+/// What needs no description comes first, while the engine still assembles the rest.
+fn container(alone: Alone, sync: &OwnedFd, profile: Profile) -> Failure {
+    let mut made = Made::default();
+    if let Err(failure) = setup::prepare(&prelude(profile), &mut made) {
+        return failure;
+    }
+    let Order { spec, pipes, materials } = match Order::receive(sync.as_fd()) {
+        Ok(Some(order)) => order,
+        // It was abandoned, or the spawner is gone.
+        Ok(None) => exit(0),
+        Err(e) => return Failure::setup("waiting for the specification", &e),
+    };
     let mut await_network = || {
         tell(sync.as_fd(), &Sign::AwaitsNetwork, &[]);
         await_go(sync.as_fd())
     };
-    if let Err(failure) = setup::run(&plan(&spec), &materials, &mut await_network) {
+    if let Err(failure) = setup::run(&plan(&spec), &mut made, &materials, &mut await_network) {
         return failure;
     }
-    drop(materials);
+    drop((made, materials));
     match (spec.init, spec.process) {
         (Init::Command, Some(process)) => run(sync, pipes, &process, Workdir::Make),
         (Init::Reaper, Some(process)) => {

@@ -34,8 +34,8 @@ impl Spawner {
         if record.sync.take().is_none() {
             return;
         }
-        if record.pid == 0 {
-            self.failed(key, Failure::setup("cloning", &"the helper died"));
+        if record.pid == 0 || record.phase == Phase::Begun {
+            self.failed(key, Failure::setup("cloning", &"the child died"));
             return;
         }
         record.phase = Phase::Running;
@@ -45,9 +45,11 @@ impl Spawner {
     fn cloned(&mut self, number: u64, key: &Key, pid: i32) {
         let Some((_, record)) = self.records.get_mut(key) else { return };
         record.pid = pid;
-        record.phase = Phase::Cloned;
+        record.phase = if record.begun.is_some() { Phase::Begun } else { Phase::Cloned };
         if let Err(e) = Self::look_after(&self.epoll, number, record) {
             self.failed(key, Failure::setup("looking after the child", &e));
+        } else if let Some((connection, number)) = record.begun.take() {
+            self.send(connection, &Answer::Reply(number, Reply::Done), &[]);
         }
     }
 
@@ -57,12 +59,7 @@ impl Spawner {
         let pidfd = pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
         epoll::add(epoll, &pidfd, event(number << 2 | PIDFD), epoll::EventFlags::IN)?;
         record.pidfd = Some(pidfd);
-        if let Some(adjustment) = record.oom_score_adj.take() {
-            // A child that has ended by now needs none.
-            let path = format!("/proc/{}/oom_score_adj", record.pid);
-            std::fs::write(path, adjustment.to_string()).or_else(child::unless_gone)?;
-        }
-        Ok(())
+        record.adjust()
     }
 
     fn started(&mut self, key: &Key) {
@@ -77,17 +74,22 @@ impl Spawner {
         self.send(connection, &Answer::Reply(number, Reply::Started { pid, streams }), &fds);
     }
 
-    /// Ends what there is of a process that does not run, and says why.
-    fn failed(&mut self, key: &Key, failure: Failure) {
+    /// Ends what there is of a process that does not run, and says why: at once, or to who starts it.
+    pub(super) fn failed(&mut self, key: &Key, failure: Failure) {
         let Some((_, record)) = self.records.get_mut(key) else { return };
-        let (asked, pidfd) = (record.asked.take(), record.pidfd.take());
-        self.remove(key);
+        let (asked, pidfd) = (record.asked.take().or(record.begun.take()), record.pidfd.take());
+        if let Some(pidfd) = &pidfd {
+            // It ends by itself after telling; this is for one that cannot. What it held is free when it is told.
+            pidfd_send_signal(pidfd, Signal::KILL).unwrap_or_default();
+        }
+        if asked.is_some() {
+            self.remove(key);
+        } else {
+            record.sync = None;
+            record.phase = Phase::Broken(failure.clone());
+        }
         match pidfd {
-            Some(pidfd) => {
-                // It ends by itself after telling; this is for one that cannot. What it held is free when it is told.
-                pidfd_send_signal(&pidfd, Signal::KILL).unwrap_or_default();
-                self.reap(pidfd, asked.map(|asked| (asked, failure)));
-            }
+            Some(pidfd) => self.reap(pidfd, asked.map(|asked| (asked, failure))),
             None => self.fail(asked, failure),
         }
     }

@@ -3,7 +3,7 @@
 //! One thread reads the socket, for descriptors arrive only by `recvmsg`; callers wait on channels.
 
 use super::message::{self, Answer, Key, Reply, Request, Streams};
-use crate::container::spec::{Container, IdRange, Process};
+use crate::container::spec::{Container, IdRange, Process, Profile};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -62,8 +62,6 @@ pub struct StartFds {
     pub root: OwnedFd,
     /// The detached small tmpfs for `/dev` (see [`crate::container::rootfs::volatile`]).
     pub volatile: OwnedFd,
-    /// Its control groups: writing `0` to each moves the writer in.
-    pub cgroups: Vec<OwnedFd>,
     /// Detached mounts that the specification's mounts point to.
     pub mounts: Vec<OwnedFd>,
 }
@@ -137,15 +135,40 @@ impl Client {
         }
     }
 
-    /// Clones a container. Returns when its first process has been executed, when its init is up, or, with a routed
-    /// network, when it waits for [`Client::proceed`].
+    /// Clones a container with all its namespaces; it waits for [`Client::start`]. Writing `0` to each of `cgroups` moves the
+    /// writer in.
+    ///
+    /// # Errors
+    /// See [`Error`]; what fails inside the container is told by [`Client::start`].
+    pub async fn begin(
+        &self,
+        container: &str,
+        range: IdRange,
+        profile: Profile,
+        cgroups: &[OwnedFd],
+    ) -> Result<(), Error> {
+        let request = Request::Begin { container: container.to_owned(), range, profile };
+        let all: Vec<BorrowedFd<'_>> = cgroups.iter().map(AsFd::as_fd).collect();
+        done(self.ask(request, &all).await?.0)
+    }
+
+    /// Ends a container that was begun and is not to be started.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is none, or if it was started. See [`Error`].
+    pub async fn abandon(&self, container: &str) -> Result<(), Error> {
+        done(self.ask(Request::Abandon(container.to_owned()), &[]).await?.0)
+    }
+
+    /// Tells a container that was begun what it is. Returns when its first process has been executed, when its init is up, or,
+    /// with a routed network, when it waits for [`Client::proceed`].
     ///
     /// # Errors
     /// [`Error::Refused`] names the step that failed; nothing of the container is left then. See [`Error`].
     pub async fn start(&self, spec: &Container, fds: StartFds) -> Result<Started, Error> {
-        let request = Request::Start { spec: Box::new(spec.clone()), cgroups: fds.cgroups.len() };
+        let request = Request::Start(Box::new(spec.clone()));
         let mut all = vec![fds.root.as_fd(), fds.volatile.as_fd()];
-        all.extend(fds.cgroups.iter().chain(&fds.mounts).map(AsFd::as_fd));
+        all.extend(fds.mounts.iter().map(AsFd::as_fd));
         started(self.ask(request, &all).await?)
     }
 

@@ -3,7 +3,7 @@
 //! A frame is a length (`u32`, little endian) and a postcard encoding; descriptors travel with the frame's length.
 //! Every request carries a number that its one reply repeats; events carry none.
 
-use crate::container::spec::{Container, IdRange, Process};
+use crate::container::spec::{Container, IdRange, Process, Profile};
 
 pub use crate::container::failure::Failure;
 use sandlot_sys::scm;
@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 /// The version of this wire; both ends must have the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The name of a container's first process among its processes.
 pub const INIT: &str = "init";
@@ -30,13 +30,19 @@ pub enum Request {
     Processes,
     /// A user namespace with this mapping.
     Userns(IdRange),
-    /// Clone a container. Descriptors: root, volatile, `cgroups` of the groups, then the mounts.
-    Start {
-        /// What to clone.
-        spec: Box<Container>,
-        /// How many of the descriptors are groups to join.
-        cgroups: usize,
+    /// Clone a container that waits for what it is to be. Descriptors: the groups to join.
+    Begin {
+        /// Its id.
+        container: String,
+        /// The ids that are mapped into it.
+        range: IdRange,
+        /// What it may do.
+        profile: Profile,
     },
+    /// Tell a container that was begun what it is. Descriptors: root, volatile, then the mounts.
+    Start(Box<Container>),
+    /// End a container that was begun and not started.
+    Abandon(String),
     /// Let a container with a routed network run its first process.
     Proceed(String),
     /// Run a process in a container. Descriptors: the groups to join.

@@ -5,6 +5,7 @@ mod children;
 pub mod client;
 mod ensure;
 pub mod message;
+mod order;
 mod record;
 mod requests;
 mod serve;

@@ -1,13 +1,17 @@
 //! What the spawner keeps of each process: its pid, its end, and the outer ends of its standard streams.
 //!
 //! ```text
-//! Making ──Cloned──▶ Cloned ──EOF or Up──▶ Running ──▶ Ended ──forget──▶ (gone)
-//!    │                 │  ╲─AwaitsNetwork─▶ Waiting ─proceed─▶ Cloned
-//!    └──Failed─────────┴──▶ (gone)
+//! Making ──Cloned──▶ Begun ──start──▶ Cloned ──EOF or Up──▶ Running ──▶ Ended ──forget──▶ (gone)
+//!    │                 │ ╲─Failed─▶ Broken ─start─▶ (gone)  ╲─AwaitsNetwork─▶ Waiting ─proceed─▶ Cloned
+//!    └──Failed─────────┴─abandon──▶ (gone)
 //! ```
+//! A process in a container that runs is never begun: it is `Cloned` at once.
 
-use super::message::{ExitStatus, Stream, Streams};
-use crate::container::spec::IdRange;
+use super::message::{ExitStatus, Failure, Stream, Streams};
+use super::order::Pipes;
+use crate::container::spec::{IdRange, Process, Stdio};
+use rustix::fs::{Gid, Uid};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A process, from the request for it until it is forgotten.
@@ -25,17 +29,70 @@ pub(super) struct Record {
     pub(super) phase: Phase,
     /// Outer ends of its standard streams.
     pub(super) outer: Outer,
+    /// Who waits for it to be begun, if it is only begun.
+    pub(super) begun: Option<(u64, u64)>,
     /// Who waits for it to run: a connection and the number of its request.
     pub(super) asked: Option<(u64, u64)>,
     /// `oom_score_adj`, still to be set.
     pub(super) oom_score_adj: Option<i32>,
 }
 
+impl Record {
+    /// One that is being made, of a container with these ids.
+    pub(super) fn new(range: IdRange) -> Self {
+        Self {
+            pid: 0,
+            pidfd: None,
+            sync: None,
+            range,
+            phase: Phase::Making,
+            outer: Outer::None,
+            begun: None,
+            asked: None,
+            oom_score_adj: None,
+        }
+    }
+
+    /// Prepares for `process`: keeps the outer ends of its pipes, answers the inner ones.
+    ///
+    /// # Errors
+    /// What making pipes answers.
+    pub(super) fn serve(&mut self, process: Option<&Process>) -> io::Result<Pipes> {
+        self.oom_score_adj = process.and_then(|p| p.oom_score_adj);
+        let Some(Stdio::Pipes { stdin }) = process.map(|p| p.stdio) else { return Ok(None) };
+        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+        let (input, to_input) = if stdin { pipe().map(|(r, w)| (Some(r), Some(w)))? } else { (None, None) };
+        let (from_output, output) = pipe()?;
+        let (from_error, error) = pipe()?;
+        // The inner ends are the container's: else its `/dev/stdout` could not be opened by name.
+        let (uid, gid) = (Uid::from_raw(self.range.base), Gid::from_raw(self.range.base));
+        for end in input.iter().chain([&output, &error]) {
+            rustix::fs::fchown(end, Some(uid), Some(gid))?;
+        }
+        self.outer = Outer::Pipes(to_input, from_output, from_error);
+        Ok(Some((input, output, error)))
+    }
+
+    /// Sets `oom_score_adj`, if it is still to be set.
+    ///
+    /// # Errors
+    /// What writing answers; a process that has ended by now needs none.
+    pub(super) fn adjust(&mut self) -> io::Result<()> {
+        let Some(adjustment) = self.oom_score_adj.take() else { return Ok(()) };
+        let path = format!("/proc/{}/oom_score_adj", self.pid);
+        std::fs::write(path, adjustment.to_string()).or_else(super::child::unless_gone)
+    }
+}
+
 /// See the diagram above.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The helper is at work.
     Making,
+    /// The child waits to be told what it is.
+    Begun,
+    /// It failed before it was told: why, for who starts it.
+    Broken(Failure),
     /// The child is setting itself up.
     Cloned,
     /// It waits for its network.

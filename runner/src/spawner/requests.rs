@@ -2,10 +2,12 @@
 
 use super::child::{self, GO, Kind, Making};
 use super::message::{self, Failure, INIT, Key, ProcessState, Reply, Request};
-use super::record::{Outer, Phase, Record};
+use super::order::Order;
+use super::record::{Phase, Record};
 use super::serve::{SYNC, Spawner};
 use crate::container::setup::Materials;
-use crate::container::spec::{IdRange, Process, Stdio};
+use crate::container::spec::Container;
+use rustix::process::{Signal, pidfd_send_signal};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -31,38 +33,34 @@ impl Spawner {
                 let fd = child::userns(self.alone, range).map_err(|e| Failure::setup("mapping ids", &e))?;
                 Ok(Outcome::Now(Reply::Done, vec![fd]))
             }
-            Request::Start { spec, cgroups } => {
-                let mut fds = fds.into_iter();
-                let (Some(root), Some(volatile)) = (fds.next(), fds.next()) else {
-                    return Err(Failure::setup("starting", &"descriptors are missing"));
-                };
-                let cgroups = fds.by_ref().take(cgroups).collect();
-                let key = Key { container: spec.id.clone(), process: INIT.to_owned() };
-                let process = spec.process.clone();
-                let range = spec.range;
-                let kind = Kind::Container(spec, Materials { root, volatile, mounts: fds.collect() });
-                self.make(key, process.as_ref(), range, cgroups, kind, asked)
+            Request::Begin { container, range, profile } => {
+                let key = Key { container, process: INIT.to_owned() };
+                let kind = Kind::Container(range, profile);
+                let record = Record { begun: Some(asked), ..Record::new(range) };
+                self.make(key, (kind, fds), record)?;
+                Ok(Outcome::Later)
             }
+            Request::Start(spec) => self.start(*spec, fds, asked),
+            Request::Abandon(container) => self.abandon(&Key { container, process: INIT.to_owned() }),
             Request::Exec { container, process, spec } => {
                 let init = self.record(&Key { container: container.clone(), process: INIT.to_owned() })?;
-                let (Some(pidfd), Phase::Running) = (&init.pidfd, init.phase) else {
+                let (Some(pidfd), Phase::Running) = (&init.pidfd, &init.phase) else {
                     return Err(Failure::setup("exec", &format!("container {container} is not running")));
                 };
-                let range = init.range;
-                let pidfd = pidfd.try_clone().map_err(|e| Failure::setup("exec", &e))?;
-                let wanted = (*spec).clone();
-                self.make(
-                    Key { container, process },
-                    Some(&wanted),
-                    range,
-                    fds,
-                    Kind::Execution(spec, pidfd),
-                    asked,
-                )
+                let failed = |e: io::Error| Failure::setup("exec", &e);
+                let pidfd = pidfd.try_clone().map_err(failed)?;
+                let mut record = Record::new(init.range);
+                let pipes = record.serve(Some(&spec)).map_err(failed)?;
+                record.asked = Some(asked);
+                let kind = Kind::Execution(spec, pipes, pidfd);
+                self.make(Key { container, process }, (kind, fds), record)?;
+                Ok(Outcome::Later)
             }
             Request::Proceed(container) => {
-                let record = self.record(&Key { container, process: INIT.to_owned() })?;
-                let (Phase::Waiting, Some(sync)) = (record.phase, &record.sync) else {
+                let key = Key { container, process: INIT.to_owned() };
+                self.whole(&key)?;
+                let record = self.record(&key)?;
+                let (Phase::Waiting, Some(sync)) = (&record.phase, &record.sync) else {
                     return Err(Failure::setup("proceeding", &"the container does not wait for its network"));
                 };
                 sandlot_sys::scm::send(sync.as_fd(), GO, &[])
@@ -123,8 +121,10 @@ impl Spawner {
 
     fn signal(&mut self, key: &Key, signal: i32) -> Result<Outcome, Failure> {
         let failed = |message: &str| Failure::setup("sending a signal", &message);
+        // One that is broken has ended, and nobody asks for it any more.
+        self.whole(key)?;
         let record = self.record(key)?;
-        match (&record.pidfd, record.phase) {
+        match (&record.pidfd, &record.phase) {
             (Some(pidfd), phase) if !matches!(phase, Phase::Ended(_)) => {
                 sandlot_sys::process::send_signal(pidfd.as_fd(), signal)
                     .map_err(|e| failed(&e.to_string()))?;
@@ -143,64 +143,86 @@ impl Spawner {
         Ok(Outcome::Now(Reply::Started { pid, streams }, copies))
     }
 
+    /// Tells a container that was begun what it is; the answer comes when it runs.
+    fn start(&mut self, spec: Container, fds: Vec<OwnedFd>, asked: (u64, u64)) -> Result<Outcome, Failure> {
+        let failed = |e: io::Error| Failure::setup("starting", &e);
+        let key = Key { container: spec.id.clone(), process: INIT.to_owned() };
+        self.whole(&key)?;
+        let record = self.record(&key)?;
+        let mut fds = fds.into_iter();
+        let (Phase::Begun, Some(root), Some(volatile)) = (&record.phase, fds.next(), fds.next()) else {
+            return Err(Failure::setup("starting", &"it was started already, or descriptors are missing"));
+        };
+        let pipes = record.serve(spec.process.as_ref()).map_err(failed)?;
+        record.adjust().map_err(failed)?;
+        record.phase = Phase::Cloned;
+        record.asked = Some(asked);
+        let materials = Materials { root, volatile, mounts: fds.collect() };
+        let sent = match &record.sync {
+            Some(sync) => Order { spec, pipes, materials }.send(sync.as_fd()),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        if let Err(e) = sent {
+            self.failed(&key, failed(e));
+        }
+        Ok(Outcome::Later)
+    }
+
+    /// Ends a container that was begun and never started.
+    fn abandon(&mut self, key: &Key) -> Result<Outcome, Failure> {
+        if self.whole(key).is_ok() {
+            let record = self.record(key)?;
+            if record.phase != Phase::Begun {
+                return Err(Failure::setup("abandoning", &"the container was started"));
+            }
+            let pidfd = record.pidfd.take();
+            self.remove(key);
+            if let Some(pidfd) = pidfd {
+                // One that is ending already needs no signal.
+                pidfd_send_signal(&pidfd, Signal::KILL).unwrap_or_default();
+                self.reap(pidfd, None);
+            }
+        }
+        Ok(Outcome::Now(Reply::Done, Vec::new()))
+    }
+
+    /// Takes in what a process has said; one that is broken is forgotten, and answers why it is.
+    fn whole(&mut self, key: &Key) -> Result<(), Failure> {
+        if let Some((number, _)) = self.records.get(key) {
+            self.signs(*number);
+        }
+        match &self.record(key)?.phase {
+            Phase::Broken(failure) => {
+                let failure = failure.clone();
+                self.remove(key);
+                Err(failure)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Clones; the child tells the rest.
     fn make(
         &mut self,
         key: Key,
-        process: Option<&Process>,
-        range: IdRange,
-        cgroups: Vec<OwnedFd>,
-        kind: Kind,
-        asked: (u64, u64),
-    ) -> Result<Outcome, Failure> {
+        (kind, cgroups): (Kind, Vec<OwnedFd>),
+        mut record: Record,
+    ) -> Result<(), Failure> {
         if self.records.contains_key(&key) || self.records.len() >= PROCESSES {
             return Err(Failure::setup("starting", &"a process of that name is there, or too many are"));
         }
         let failed = |e: io::Error| Failure::setup("cloning", &e);
-        let (pipes, outer) = pipes(process).map_err(failed)?;
-        if let Some(pipes) = &pipes {
-            give(pipes, range.base).map_err(failed)?;
-        }
         let (ours, sync) = sync_pair().map_err(failed)?;
         self.next += 1;
         let number = self.next;
         self.watch(ours.as_fd(), number << 2 | SYNC).map_err(failed)?;
-        let helper = child::make(self.alone, Making { sync, cgroups, pipes, kind }).map_err(failed)?;
-        let record = Record {
-            pid: 0,
-            pidfd: None,
-            sync: Some(ours),
-            range,
-            phase: Phase::Making,
-            outer,
-            asked: Some(asked),
-            oom_score_adj: process.and_then(|p| p.oom_score_adj),
-        };
+        let helper = child::make(self.alone, Making { sync, cgroups, kind }).map_err(failed)?;
+        record.sync = Some(ours);
         self.keys.insert(number, key.clone());
         self.records.insert(key, (number, record));
         self.reap(helper, None);
-        Ok(Outcome::Later)
+        Ok(())
     }
-}
-
-type Inner = Option<(Option<OwnedFd>, OwnedFd, OwnedFd)>;
-
-/// The inner and the outer ends of the pipes that a process wants.
-fn pipes(process: Option<&Process>) -> io::Result<(Inner, Outer)> {
-    let Some(Stdio::Pipes { stdin }) = process.map(|p| p.stdio) else { return Ok((None, Outer::None)) };
-    let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
-    let (input, to_input) = if stdin { pipe().map(|(r, w)| (Some(r), Some(w)))? } else { (None, None) };
-    let (from_output, output) = pipe()?;
-    let (from_error, error) = pipe()?;
-    Ok((Some((input, output, error)), Outer::Pipes(to_input, from_output, from_error)))
-}
-
-/// Makes the inner ends the container's: else its `/dev/stdout` could not be opened by name.
-fn give((input, output, error): &(Option<OwnedFd>, OwnedFd, OwnedFd), owner: u32) -> io::Result<()> {
-    let (uid, gid) = (rustix::fs::Uid::from_raw(owner), rustix::fs::Gid::from_raw(owner));
-    for end in input.iter().chain([output, error]) {
-        rustix::fs::fchown(end, Some(uid), Some(gid))?;
-    }
-    Ok(())
 }
 
 /// A wire to a child that keeps messages apart; our end does not block.

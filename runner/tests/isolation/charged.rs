@@ -100,10 +100,10 @@ for n in range(60):
 /// Whether one attack succeeds in a container of its own, in a group or in none.
 async fn succeeds(s: &mut Spawned, attack: &Attack, group: Option<&Group>) -> bool {
     let (profile, process) = Walls::All(Profile::Nested).around(sh(&script(std::slice::from_ref(attack))));
-    let (mut spec, mut fds) = armed(s, Init::Command, Some(process));
+    let (mut spec, fds) = armed(s, Init::Command, Some(process));
     spec.profile = profile;
-    fds.cgroups = group.map(|g| g.join().unwrap()).unwrap_or_default();
-    let (_, text) = s.run(&spec, fds).await.unwrap();
+    let join = group.map(|g| g.join().unwrap()).unwrap_or_default();
+    let (_, text) = s.run_in(&spec, fds, &join).await.unwrap();
     text.lines().any(|line| line == attack.name)
 }
 

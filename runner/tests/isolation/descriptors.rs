@@ -92,7 +92,7 @@ async fn a_descriptor_that_the_spawner_inherited_leads_out_of_no_container() {
     succeed_only_without_walls(&mut s, &attacks, &Walls::EACH).await;
     // What is executed later comes from the same spawner.
     let (spec, fds) = armed(&s, Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     for (n, walls) in Walls::EACH.into_iter().enumerate() {
         let (_, within) =
             s.exec(&spec.id, &format!("later-{n}"), walls.around(sh(&script(&attacks))).1).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_descriptor_that_the_spawner_inherited_leads_out_of_no_container() {
 async fn altered(program: &Path, range: IdRange) -> bool {
     let mut s = Spawned::of(program, range).await;
     let (spec, fds) = armed(&s, Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     let host = ["/proc/self/exe", "spawner", "--socket", "/tmp/socket"];
     let host = Process { capabilities: u64::MAX, ..process(&host, Stdio::Null) };
     s.client.exec(&spec.id, "host", &host, vec![]).await.unwrap();

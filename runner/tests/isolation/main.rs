@@ -25,7 +25,7 @@ use spawned::{Spawned, sh};
 async fn pid_1_that_was_never_executed_shows_nothing_of_the_spawner() {
     let mut s = Spawned::new().await;
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     let script = "for f in maps mem environ auxv exe fd cwd root; do cat /proc/1/$f >/dev/null 2>&1 && echo read $f; \
                   ls /proc/1/$f/ >/dev/null 2>&1 && echo listed $f; readlink /proc/1/$f; done; \
                   tr '\\0' . </proc/1/cmdline; echo; echo x 2>/dev/null >/proc/1/mem && echo written; echo end";

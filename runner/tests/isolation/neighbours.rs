@@ -126,7 +126,7 @@ async fn what_is_mounted_inside_does_not_show_outside() {
     let (profile, process) = Walls::All(Profile::Nested).around(process);
     let (mut spec, fds) = armed(&s, Init::Command, Some(process));
     spec.profile = profile;
-    let started = s.client.start(&spec, fds).await.unwrap();
+    let started = s.start(&spec, fds).await.unwrap();
     let StdioFds::Pipes { stdout, .. } = started.stdio else { panic!("no pipes") };
     let mut line = String::new();
     BufReader::new(std::fs::File::from(stdout)).read_line(&mut line).unwrap();

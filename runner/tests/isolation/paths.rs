@@ -125,7 +125,7 @@ async fn a_planted_terminal_multiplexer_or_null_is_noticed() {
         )
     };
     let (spec, fds) = s.container(Init::Command, Some(all));
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     let ready = process(
         &["/bin/sh", "-c", "until [ -s /dev/null ]; do sleep 0.01; done"],
         Stdio::Pipes { stdin: true },

@@ -101,7 +101,7 @@ async fn taken(s: &mut Spawned, most: u32) -> (Vec<u32>, StdioFds) {
     let stdio = Stdio::Pipes { stdin: true };
     let process = process(&["/bin/sh", "-c", &interpreted(&code)], stdio);
     let (spec, fds) = armed(s, Init::Command, Some(process));
-    let started = s.client.start(&spec, fds).await.unwrap();
+    let started = s.start(&spec, fds).await.unwrap();
     let StdioFds::Pipes { stdout, .. } = &started.stdio else { panic!("no pipes") };
     let mut line = String::new();
     BufReader::new(File::from(stdout.try_clone().unwrap())).read_line(&mut line).unwrap();

@@ -19,7 +19,7 @@ async fn an_execution_that_is_frozen_delays_no_other() {
     let groups = Groups::new("stalled");
     let group = groups.group("frozen", 64 << 20, None);
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     let joins = group.join().unwrap();
     group.freeze().unwrap();
     let (client, id) = (s.client.clone(), spec.id.clone());
@@ -42,7 +42,7 @@ async fn a_client_that_reads_nothing_is_let_go() {
     let mut s = Spawned::new().await;
     let mut silent = UnixStream::connect(s.dir.path().join("spawner.sock")).unwrap();
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     // Each end is told to every client; the kernel keeps some 280 of them for one that does not listen.
     let all = async {
         for n in 0..400 {
@@ -62,7 +62,7 @@ async fn a_client_that_reads_nothing_is_let_go() {
 async fn a_name_of_any_length_is_refused_as_such() {
     let mut s = Spawned::new().await;
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     for length in [10_000, 100_000, 1_000_000] {
         let long = Process { argv: vec!["é".repeat(length / 2)], ..sh("") };
         match s.exec(&spec.id, "long", long).await {

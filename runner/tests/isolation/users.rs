@@ -27,7 +27,7 @@ const PLANTED: [(&str, &str); 10] = [
 async fn a_hostile_passwd_makes_nobody_root_and_nobody_wait() {
     let mut s = Spawned::new().await;
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     for file in ["/etc/passwd", "/etc/group"] {
         for (name, plant) in PLANTED {
             let script = format!("rm -rf {file}; {}", plant.replace("$F", file));
@@ -66,7 +66,7 @@ async fn no_number_overflows_to_root() {
     std::fs::write(s.layer().join("etc/passwd"), lines).unwrap();
     std::fs::write(s.layer().join("etc/group"), "ann:x:4294967296:\n4294967296:x:0:\n1000:x:0:\n").unwrap();
     let (spec, fds) = s.container(Init::Only, None);
-    s.client.start(&spec, fds).await.unwrap();
+    s.start(&spec, fds).await.unwrap();
     for user in [
         "4294967296",
         "4294967295",

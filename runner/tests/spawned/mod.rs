@@ -4,7 +4,7 @@
 
 use sandlot::container::rootfs;
 use sandlot::container::spec::{Container, IdRange, Init, Network, Process, Profile, Stdio};
-use sandlot::spawner::client::{Client, Error, Event, ExitStatus, INIT, StartFds, StdioFds, Stream};
+use sandlot::spawner::client::{Client, Error, Event, ExitStatus, INIT, StartFds, Started, StdioFds, Stream};
 use sandlot::spawner::{Ensured, ensure_by};
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -83,7 +83,7 @@ impl Spawned {
             sysctls: vec![],
             process,
         };
-        (spec, StartFds { root, volatile, cgroups: vec![], mounts: vec![] })
+        (spec, StartFds { root, volatile, mounts: vec![] })
     }
 
     /// Runs a shell script as PID 1 of a fresh container to its end: exit code, and what it printed.
@@ -92,8 +92,28 @@ impl Spawned {
         self.run(&spec, fds).await.unwrap()
     }
 
+    /// Begins a container and tells it at once what it is.
+    pub async fn start(&self, spec: &Container, fds: StartFds) -> Result<Started, Error> {
+        self.start_in(spec, fds, &[]).await
+    }
+
+    async fn start_in(&self, spec: &Container, fds: StartFds, groups: &[OwnedFd]) -> Result<Started, Error> {
+        self.client.begin(&spec.id, spec.range, spec.profile, groups).await?;
+        self.client.start(spec, fds).await
+    }
+
     pub async fn run(&mut self, spec: &Container, fds: StartFds) -> Result<(i32, String), Error> {
-        let started = self.client.start(spec, fds).await?;
+        self.run_in(spec, fds, &[]).await
+    }
+
+    /// The same in these control groups.
+    pub async fn run_in(
+        &mut self,
+        spec: &Container,
+        fds: StartFds,
+        groups: &[OwnedFd],
+    ) -> Result<(i32, String), Error> {
+        let started = self.start_in(spec, fds, groups).await?;
         self.client.close(&spec.id, INIT, Stream::All).await?;
         let output = read(started.stdio).await;
         Ok((self.end(INIT).await.code(), output))
