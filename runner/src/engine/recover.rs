@@ -49,7 +49,10 @@ impl Engine {
     /// Goes on with a container that runs; marks one as ended that does not.
     async fn take_up(&self, container: &Arc<Container>, kept: Option<&ProcessState>) -> Result<(), Error> {
         let state = container.state();
-        if let Ok(group) = self.groups.open(&self.parent, &container.id) {
+        // Of one that was only begun it is swept.
+        if state.alive().is_some()
+            && let Ok(group) = self.groups.open(&self.parent, &container.id)
+        {
             *container.group.lock().unwrap_or_else(PoisonError::into_inner) = Some(group);
         }
         match (state.alive(), kept) {
@@ -85,7 +88,9 @@ impl Engine {
     async fn sweep(&self, kept: &HashMap<String, ProcessState>) -> Result<(), Error> {
         for (id, process) in kept {
             if self.by_id(id).is_none_or(|c| c.state().alive().is_none()) {
-                self.spawner.signal(id, INIT, 9).await.unwrap_or_default();
+                if self.spawner.abandon(id).await.is_err() {
+                    self.spawner.signal(id, INIT, 9).await.unwrap_or_default();
+                }
                 if process.status.is_some() {
                     self.spawner.forget(id, INIT).await.unwrap_or_default();
                 }

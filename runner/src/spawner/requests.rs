@@ -37,6 +37,8 @@ impl Spawner {
                 let key = Key { container, process: INIT.to_owned() };
                 let kind = Kind::Container(range, profile);
                 let record = Record { begun: Some(asked), ..Record::new(range) };
+                // One that broke is forgotten; any other keeps its name.
+                self.whole(&key).unwrap_or_default();
                 self.make(key, (kind, fds), record)?;
                 Ok(Outcome::Later)
             }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod ahead;
 mod command_line;
 mod containers;
 mod dockerfile;
