@@ -1,5 +1,6 @@
 //! `POST /containers/{id}/attach`: the streams of a first process over a connection that was taken over.
 
+use super::detach::Keys;
 use super::error::{Answer, Error};
 use super::hijack::{Framing, Taken, take_over};
 use super::query::Parameters;
@@ -47,6 +48,8 @@ pub(super) async fn attach(
         ));
     }
     let framing = Framing::of(record.config.tty);
+    let keys = Keys::parse(p.text("detachKeys").unwrap_or_default())?;
+    let keys = record.config.tty.then_some(keys);
     let wanted = Wanted {
         stdin: p.on("stdin") && record.config.open_stdin,
         stdout: p.on("stdout"),
@@ -61,6 +64,7 @@ pub(super) async fn attach(
     };
     let stream = p.on("stream");
     let (response, connection) = take_over(&mut request, framing, spoken)?;
+    engine.events.container("attach", &container);
     tokio::spawn(async move {
         let Some(io) = connection.await else { return };
         let (reader, mut writer) = tokio::io::split(io);
@@ -75,8 +79,14 @@ pub(super) async fn attach(
             }
         }
         if stream {
-            let input = wanted.stdin.then(|| tokio::spawn(feed(engine, container, reader)));
-            pass_on(output, &mut writer, framing, wanted).await;
+            let (left, leaving) = tokio::sync::oneshot::channel();
+            let typing = (reader, keys, left);
+            let shared = Arc::clone(&container);
+            let input = wanted.stdin.then(|| tokio::spawn(feed(engine.clone(), shared, typing)));
+            tokio::select! {
+                () = pass_on(output, &mut writer, framing, wanted) => {}
+                Ok(()) = leaving => engine.events.container("detach", &container),
+            }
             if let Some(input) = input {
                 input.abort();
             }
@@ -100,7 +110,11 @@ async fn pass_on(
 }
 
 /// What the client types goes to the process; its end ends the process's input, if it was to be written once.
-async fn feed(engine: Engine, container: Arc<Container>, mut reader: ReadHalf<Taken>) {
+async fn feed(
+    engine: Engine,
+    container: Arc<Container>,
+    (mut reader, mut keys, left): (ReadHalf<Taken>, Option<Keys>, tokio::sync::oneshot::Sender<()>),
+) {
     // A client attaches before it starts the container: what it types meanwhile waits in its socket.
     container.wait_until_alive().await;
     let mut buffer = vec![0; 32 * 1024];
@@ -108,7 +122,16 @@ async fn feed(engine: Engine, container: Arc<Container>, mut reader: ReadHalf<Ta
         match reader.read(&mut buffer).await {
             Ok(0) | Err(_) => break,
             Ok(n) => {
-                if engine.write_stdin(&container, &buffer[..n]).await.is_err() {
+                let (typed, leaves) = match &mut keys {
+                    Some(keys) => keys.pass(&buffer[..n]),
+                    None => (buffer[..n].to_vec(), false),
+                };
+                if !typed.is_empty() && engine.write_stdin(&container, &typed).await.is_err() {
+                    return;
+                }
+                if leaves {
+                    // Whoever waits for it may be gone.
+                    left.send(()).unwrap_or_default();
                     return;
                 }
             }

@@ -105,6 +105,9 @@ pub(super) async fn rename((State(engine), Path(id), Query(p)): Container) -> An
 pub(super) async fn resize((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
     let (cols, rows) = p.size()?;
     engine.resize(&id, cols, rows).await?;
+    let (height, width) = (rows.to_string(), cols.to_string());
+    let words = [("height", height.as_str()), ("width", width.as_str())];
+    engine.events.container_with("resize", &*engine.find(&id)?, &words);
     Ok(StatusCode::OK)
 }
 
@@ -160,6 +163,7 @@ pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Paramete
         filters.labels(&record.config.labels) && until.is_none_or(|until| record.created < until)
     };
     let (gone, bytes) = engine.prune(chosen).await;
+    engine.events.pruned("container", bytes);
     Ok(Json(
         json!({ "ContainersDeleted": Some(gone).filter(|gone| !gone.is_empty()), "SpaceReclaimed": bytes }),
     ))
@@ -168,5 +172,7 @@ pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Paramete
 /// `GET /containers/{id}/top`
 pub(super) async fn top((State(engine), Path(id), _): Container) -> Answer<Json<Value>> {
     let titles = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
-    Ok(Json(json!({ "Titles": titles, "Processes": engine.top(&id)? })))
+    let processes = engine.top(&id)?;
+    engine.events.container("top", &*engine.find(&id)?);
+    Ok(Json(json!({ "Titles": titles, "Processes": processes })))
 }

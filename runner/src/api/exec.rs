@@ -1,6 +1,7 @@
 //! Executions: `docker exec`.
 
 use super::body::{Body, wrong};
+use super::detach::Keys;
 use super::error::{Answer, Error};
 use super::hijack::{Framing, take_over};
 use super::query::Parameters;
@@ -59,6 +60,7 @@ pub(super) async fn start(
         serde_json::from_slice(&bytes).map_err(|e| wrong(&e))?
     };
     let [rows, cols] = wanted.console_size.filter(|s| s.iter().all(|n| *n > 0)).unwrap_or([24, 80]);
+    let keys = Keys::parse(exec.request.detach_keys.as_deref().unwrap_or_default())?;
     let attached = engine.exec_start(&id, cols, rows).await?;
     if wanted.detach {
         // Nobody reads: what it prints is dropped, so that it does not stand still.
@@ -69,26 +71,48 @@ pub(super) async fn start(
         return Ok(StatusCode::OK.into_response());
     }
     let (response, connection) = take_over(&mut request, framing, spoken)?;
+    let keys = exec.request.tty.then_some(keys);
     tokio::spawn(async move {
         let Some(io) = connection.await else { return };
-        converse(attached, io, framing, exec.state.subscribe()).await;
+        if let Over::Left = converse(attached, io, framing, (keys, exec.state.subscribe())).await {
+            engine.exec_left(&exec);
+        }
     });
     Ok(response)
+}
+
+/// How a conversation ends.
+enum Over {
+    /// The process has ended, or the client is gone.
+    Ended,
+    /// The client left by the keys for it.
+    Left,
 }
 
 async fn converse(
     attached: Attached,
     io: impl AsyncReadExt + AsyncWriteExt + Send + Unpin + 'static,
     framing: Framing,
-    mut state: tokio::sync::watch::Receiver<ExecState>,
-) {
+    (keys, mut state): (Option<Keys>, tokio::sync::watch::Receiver<ExecState>),
+) -> Over {
+    let leaving = std::sync::Arc::new(tokio::sync::Notify::new());
+    let left = std::sync::Arc::clone(&leaving);
+    let mut keys = keys;
     let Attached { input, readers } = attached;
     let (mut reader, mut writer) = tokio::io::split(io);
     let typing = tokio::spawn(async move {
         let Some(input) = input else { return };
         let mut buffer = vec![0; 32 * 1024];
         while let Ok(n @ 1..) = reader.read(&mut buffer).await {
-            if input.write(&buffer[..n]).await.is_err() {
+            let (typed, leaves) = match &mut keys {
+                Some(keys) => keys.pass(&buffer[..n]),
+                None => (buffer[..n].to_vec(), false),
+            };
+            if !typed.is_empty() && input.write(&typed).await.is_err() {
+                return;
+            }
+            if leaves {
+                left.notify_one();
                 return;
             }
         }
@@ -105,6 +129,12 @@ async fn converse(
         let chunk = tokio::select! {
             chunk = output.recv() => chunk,
             () = &mut ended => None,
+            () = leaving.notified() => {
+                writer.shutdown().await.unwrap_or_default();
+                // What the process prints from now on is dropped, so that it does not stand still.
+                tokio::spawn(async move { while output.recv().await.is_some() {} });
+                return Over::Left;
+            }
         };
         let Some(chunk) = chunk else { break };
         if writer.write_all(&framing.encode(&chunk)).await.is_err() {
@@ -115,6 +145,7 @@ async fn converse(
     over.wait_for(|s| matches!(s, ExecState::Ended(_))).await.map(drop).unwrap_or_default();
     typing.abort();
     writer.shutdown().await.unwrap_or_default();
+    Over::Ended
 }
 
 fn merge(readers: Vec<Reader>) -> mpsc::Receiver<crate::engine::output::Chunk> {

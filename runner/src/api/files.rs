@@ -34,6 +34,11 @@ pub(super) async fn get(
         Body::empty()
     } else {
         let (writer, stream) = pipe::pipe();
+        engine.events.container_with(
+            "archive-path",
+            &*engine.find(&id)?,
+            &[("path", &path.to_string_lossy())],
+        );
         tokio::spawn(async move { engine.copy_out(&id, path, writer).await });
         Body::from_stream(stream)
     };
@@ -53,7 +58,11 @@ pub(super) async fn put(
     let stream = request.into_body().into_data_stream().map(|piece| piece.map_err(std::io::Error::other));
     let reader = tokio_util::io::StreamReader::new(Box::pin(stream));
     let reader = tokio_util::io::SyncIoBridge::new(reader);
-    engine.copy_in(&id, path(&p)?, reader, kinds, owners).await?;
+    let path = path(&p)?;
+    engine.copy_in(&id, path.clone(), reader, kinds, owners).await?;
+    if let Ok(container) = engine.find(&id) {
+        engine.events.container_with("extract-to-dir", &container, &[("path", &path.to_string_lossy())]);
+    }
     Ok(StatusCode::OK)
 }
 
@@ -91,7 +100,7 @@ fn go_mode(mode: u32) -> u32 {
 
 /// `GET /containers/{id}/export`
 pub(super) async fn export(State(engine): State<Engine>, Path(id): Path<String>) -> Answer {
-    engine.find(&id)?;
+    engine.events.container("export", &*engine.find(&id)?);
     let (writer, stream) = pipe::pipe();
     tokio::spawn(async move { engine.export(&id, writer).await });
     Ok(([(hyper::header::CONTENT_TYPE, "application/x-tar")], Body::from_stream(stream)).into_response())

@@ -96,7 +96,11 @@ pub(super) async fn post(
         return Err(Error::new(StatusCode::NOT_FOUND, words));
     };
     let target = format!("{}:{}", p.text("repo").unwrap_or_default(), p.text("tag").unwrap_or("latest"));
-    engine.images.tag(name, &reference(&target)?)?;
+    let target = reference(&target)?;
+    engine.images.tag(name, &target)?;
+    if let Ok(image) = engine.images.resolve(name) {
+        engine.events.image("tag", &image.id.to_string(), &target.to_string());
+    }
     Ok(StatusCode::CREATED.into_response())
 }
 
@@ -107,7 +111,9 @@ pub(super) async fn remove(
     Query(p): Query<Parameters>,
 ) -> Answer<Json<Vec<Value>>> {
     let used = |id: &Digest| engine.containers().iter().any(|c| c.record().image == id.to_string());
+    let id = engine.images.resolve(&name).map(|image| image.id.to_string());
     let (untagged, deleted) = engine.images.remove(&name, p.on("force"), used)?;
+    engine.events.removed(&id.unwrap_or(name), &untagged, &deleted);
     let names = untagged.into_iter().map(|n| json!({ "Untagged": n }));
     Ok(Json(names.chain(deleted.into_iter().map(|d| json!({ "Deleted": d }))).collect()))
 }

@@ -2,6 +2,7 @@
 
 use super::error::{Answer, Error};
 use super::hijack::Framing;
+use super::moment;
 use super::query::Parameters;
 use super::version::Version;
 use crate::engine::Engine;
@@ -44,8 +45,8 @@ pub(super) async fn logs(
     let wanted = Wanted {
         stdout: p.on("stdout"),
         stderr: p.on("stderr"),
-        since: moment(&p, "since")?,
-        until: moment(&p, "until")?,
+        since: moment::of(&p, "since")?,
+        until: moment::of(&p, "until")?,
         timestamps: p.on("timestamps"),
         details: p.on("details"),
         framing: Framing::of(container.record().config.tty),
@@ -172,15 +173,4 @@ impl Wanted {
         text.push_str(&line.log);
         self.framing.encode(&Chunk { stream: line.stream, bytes: Bytes::from(text) })
     }
-}
-
-/// Seconds since 1970, with a fraction if need be; 0 is none.
-fn moment(p: &Parameters, name: &str) -> Answer<Option<Timestamp>> {
-    let Some(text) = p.text(name).filter(|t| *t != "0") else { return Ok(None) };
-    let parsed = text.parse::<Timestamp>().ok().or_else(|| {
-        let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let nanos = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
-        Timestamp::new(seconds.parse().ok()?, nanos).ok()
-    });
-    parsed.map(Some).ok_or_else(|| Error::bad(format!("{name}: {text} is no time")))
 }

@@ -2,7 +2,7 @@
 
 use super::policy::Policy;
 use super::{
-    attach, containers, exec, files, image_list, images, info, inspect, list, logs, networks, policy,
+    attach, containers, events, exec, files, image_list, images, info, inspect, list, logs, networks, policy,
     sandlot, save, stats, system, transfer, unknown, volumes,
 };
 use crate::engine::Engine;
@@ -34,7 +34,7 @@ fn system_routes() -> Router<Engine> {
         .route("/version", get(info::version))
         .route("/info", get(info::info))
         .route("/auth", post(system::auth))
-        .route("/events", get(system::events))
+        .route("/events", get(events::events))
         .route("/system/df", get(system::disk_usage))
         .route("/images/json", get(image_list::list))
         .route("/images/create", post(transfer::create))

@@ -25,7 +25,8 @@ pub(super) fn save(engine: &Engine, names: Vec<String>) -> Answer<Response> {
         return Err(Error::bad("no image is named"));
     }
     for name in &names {
-        engine.images.resolve(name)?;
+        let image = engine.images.resolve(name)?;
+        engine.events.image("save", &image.id.to_string(), name);
     }
     let (writer, stream) = pipe::pipe();
     let images = engine.images.clone();
@@ -48,10 +49,12 @@ pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Paramete
         }
         // One that a container was made of meanwhile stays.
         if let Ok((untagged, deleted)) = engine.images.remove(&image.id.to_string(), true, used) {
+            engine.events.removed(&image.id.to_string(), &untagged, &deleted);
             gone.extend(untagged.into_iter().map(|name| json!({ "Untagged": name })));
             gone.extend(deleted.into_iter().map(|id| json!({ "Deleted": id })));
             bytes += image.size;
         }
     }
+    engine.events.pruned("image", bytes);
     Ok(Json(json!({ "ImagesDeleted": Some(gone).filter(|gone| !gone.is_empty()), "SpaceReclaimed": bytes })))
 }

@@ -15,7 +15,12 @@ use tokio::sync::mpsc;
 
 /// `POST /images/load`: an archive as `docker save` or skopeo writes it.
 pub(super) async fn load(State(engine): State<Engine>, request: Request) -> Answer {
-    let names = archive(engine, request, |engine, reader| Ok(engine.images.load(reader)?)).await?;
+    let names = archive(engine.clone(), request, |engine, reader| Ok(engine.images.load(reader)?)).await?;
+    for name in &names {
+        if let Ok(image) = engine.images.resolve(name) {
+            engine.events.image("load", &image.id.to_string(), name);
+        }
+    }
     let lines: String = names
         .iter()
         .map(|n| json!({ "stream": format!("Loaded image: {n}\n") }).to_string() + "\n")
@@ -138,7 +143,8 @@ async fn import(
     let import = move |engine: &Engine, reader: &mut (dyn std::io::Read + Send)| {
         Ok(engine.images.import(reader, name.as_ref(), (&changes, &message))?)
     };
-    let id = archive(engine, request, import).await?;
+    let id = archive(engine.clone(), request, import).await?;
+    engine.events.image("import", &id.to_string(), &id.to_string());
     let line = json!({ "status": id.to_string() }).to_string() + "\n";
     Ok(([(hyper::header::CONTENT_TYPE, "application/json")], line).into_response())
 }

@@ -91,7 +91,6 @@ pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Paramete
             bytes += size;
         }
     }
-    let words = [("reclaimed".to_owned(), bytes.to_string())];
-    engine.events.tell("volume", "prune", String::new(), words.into());
+    engine.events.pruned("volume", bytes);
     Ok(Json(json!({ "VolumesDeleted": gone, "SpaceReclaimed": bytes })))
 }

@@ -65,6 +65,8 @@ impl Engine {
         if pause {
             self.pause(&container.id).await?;
         }
+        let comment = wish.comment.clone();
+        let name = wish.name.as_ref().map(ToString::to_string).unwrap_or_default();
         let (engine, shared) = (self.clone(), Arc::clone(&container));
         // To its end, also if nobody waits any more: a frozen container must go on.
         let made = tokio::spawn(async move {
@@ -75,7 +77,8 @@ impl Engine {
             made
         });
         let id = made.await.map_err(io::Error::other).doing(|| "making an image".into())??;
-        self.events.container("commit", &container);
+        let words = [("comment", comment.as_str()), ("imageID", id.as_str()), ("imageRef", name.as_str())];
+        self.events.container_with("commit", &container, &words);
         Ok(id)
     }
 

@@ -201,8 +201,9 @@ impl Engine {
         if let Some(other) = self.lock().values().find(|c| c.name() == name) {
             return Err(taken(&name, &other.id));
         }
+        let old = format!("/{}", container.name());
         container.change(|record| record.name = name)?;
-        self.events.container("rename", &container);
+        self.events.container_with("rename", &container, &[("oldName", &old)]);
         Ok(())
     }
 }

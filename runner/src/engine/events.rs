@@ -83,6 +83,26 @@ impl Events {
         self.container_with("die", container, &[("exitCode", &code), ("execDuration", &lasted)]);
     }
 
+    /// Something happened to an image.
+    pub fn image(&self, action: &str, id: &str, name: &str) {
+        self.tell("image", action, id.to_owned(), [("name".to_owned(), name.to_owned())].into());
+    }
+
+    /// An image has lost these names, and is gone if its id is among the `deleted`.
+    pub fn removed(&self, id: &str, untagged: &[String], deleted: &[String]) {
+        for _ in untagged {
+            self.image("untag", id, id);
+        }
+        for id in deleted {
+            self.image("delete", id, id);
+        }
+    }
+
+    /// What nobody used has gone.
+    pub fn pruned(&self, kind: &'static str, bytes: u64) {
+        self.tell(kind, "prune", String::new(), [("reclaimed".to_owned(), bytes.to_string())].into());
+    }
+
     /// Something happened.
     pub fn tell(&self, kind: &'static str, action: &str, id: String, attributes: BTreeMap<String, String>) {
         let now = jiff::Timestamp::now();

@@ -235,6 +235,13 @@ impl Engine {
         self.events.container_with(&action, container, &words);
     }
 
+    /// Whoever took part in an execution has left it.
+    pub fn exec_left(&self, exec: &Exec) {
+        if let Some(container) = self.by_id(&exec.container) {
+            self.exec_event("exec_detach", &container, exec, &[]);
+        }
+    }
+
     /// Ends an execution that still runs, with all that it started.
     pub(super) async fn end_exec(&self, container: &Container, exec: &Exec) {
         let ExecState::Running(leader) = *exec.state.borrow() else { return };

@@ -6,6 +6,7 @@ mod ahead;
 mod command_line;
 mod containers;
 mod dockerfile;
+mod events;
 mod files;
 mod health;
 mod logs;
