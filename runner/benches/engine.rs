@@ -1,7 +1,7 @@
 //! Inside the engine: a cold clone to the first byte of a prompt, and containers one after the other.
 //!
-//! usage: `cargo bench --bench engine -- prompt|burst ROUNDS`; prints the median and the 90th percentile in
-//! milliseconds (`prompt`), or the median and how many a second (`burst`). Run as root; `make bench` does.
+//! usage: `cargo bench --bench engine -- prompt|ready|burst ROUNDS`; prints the median and the 90th percentile in
+//! milliseconds (`prompt`: from nothing; `ready`: from a blank), or the median and how many a second (`burst`). Run as root; `make bench` does.
 
 use anyhow::{Context, Result, bail, ensure};
 use sandlot::engine::lifecycle::Wait;
@@ -18,7 +18,7 @@ const WARM_UP: usize = 5;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let [what, rounds] = &words[..] else { bail!("usage: prompt|burst ROUNDS") };
+    let [what, rounds] = &words[..] else { bail!("usage: prompt|ready|burst ROUNDS") };
     let rounds: usize = rounds.parse().context("ROUNDS is a number")?;
     ensure!(rounds > 0, "ROUNDS is at least 1");
     let folder = tempfile::Builder::new().prefix("sandlot-bench-").tempdir()?;
@@ -46,6 +46,7 @@ async fn measure(folder: &Path, what: &str, rounds: usize) -> Result<String> {
         server: None,
         spawner: folder.join("spawner.sock"),
         cgroup_parent: parent,
+        blanks: if what == "ready" { 2 } else { 0 },
         ..Settings::system()
     })
     .await?;
@@ -56,13 +57,13 @@ async fn measure(folder: &Path, what: &str, rounds: usize) -> Result<String> {
             began = Instant::now();
         }
         times.push(match what {
-            "prompt" => {
+            "prompt" | "ready" => {
                 // One visitor after the other, not a crowd: what was used up is made ready again in between.
                 tokio::time::sleep(Duration::from_millis(30)).await;
                 prompt(&engine).await?
             }
             "burst" => run(&engine).await?,
-            other => bail!("{other} is neither prompt nor burst"),
+            other => bail!("{other} is none of prompt, ready and burst"),
         });
     }
     let whole = began.elapsed();
@@ -72,7 +73,7 @@ async fn measure(folder: &Path, what: &str, rounds: usize) -> Result<String> {
     times.sort();
     let milliseconds = |at: usize| times[at].as_secs_f64() * 1e3;
     Ok(match what {
-        "prompt" => format!("{:.2} {:.2}", milliseconds(rounds / 2), milliseconds(rounds * 9 / 10)),
+        "prompt" | "ready" => format!("{:.2} {:.2}", milliseconds(rounds / 2), milliseconds(rounds * 9 / 10)),
         _ => format!("{:.2} {:.0}", milliseconds(rounds / 2), rounds as f64 / whole.as_secs_f64()),
     })
 }

@@ -37,6 +37,7 @@ pub struct Sandbox {
     port: u16,
     catalogue: Vec<String>,
     settings: Vec<String>,
+    blanks: usize,
     dir: TempDir,
 }
 
@@ -49,9 +50,10 @@ impl Sandbox {
         let dir = tempfile::Builder::new().prefix("sandlot-test-").tempdir()?;
         std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let spawner = start_spawner(dir.path()).await?;
-        let engine = start_engine(dir.path())?;
+        let engine = start_engine(dir.path(), 0)?;
         let (catalogue, settings) = (Vec::new(), Vec::new());
-        let sandbox = Self { spawner, engine, server: None, port: free_port()?, catalogue, settings, dir };
+        let sandbox =
+            Self { spawner, engine, server: None, port: free_port()?, catalogue, settings, blanks: 0, dir };
         sandbox.engine_answers().await?;
         Ok(sandbox)
     }
@@ -70,6 +72,11 @@ impl Sandbox {
     /// The images that visitors may choose once the web server is started (again).
     pub fn catalogue(&mut self, names: &[&str]) {
         self.catalogue = names.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    /// How many containers the engine begins before anybody asks, once it is started (again).
+    pub fn blanks(&mut self, number: usize) {
+        self.blanks = number;
     }
 
     /// More arguments of the web server, as `--sessions=1`, once it is started (again).
@@ -222,7 +229,7 @@ impl Sandbox {
         match part {
             Part::Spawner => self.spawner = start_spawner(self.dir.path()).await?,
             Part::Engine => {
-                self.engine = start_engine(self.dir.path())?;
+                self.engine = start_engine(self.dir.path(), self.blanks)?;
                 self.engine_answers().await?;
             }
             Part::Server => {
@@ -316,10 +323,11 @@ async fn start_spawner(dir: &Path) -> Result<Running> {
     Ok(running)
 }
 
-fn start_engine(dir: &Path) -> Result<Running> {
+fn start_engine(dir: &Path, blanks: usize) -> Result<Running> {
     let mut command = Command::new(crate::program("sandlot")?);
     command.arg("engine").arg("--state").arg(dir.join("state")).arg("--run").arg(dir);
     command.arg("--bind-root").arg(dir.join("binds"));
-    command.env("SANDLOT_CGROUP_PARENT", mark(dir));
+    // What there is of control groups is what the test made; a test of blanks asks for them.
+    command.env("SANDLOT_CGROUP_PARENT", mark(dir)).env("SANDLOT_BLANKS", blanks.to_string());
     Running::start(&mut command, &dir.join("engine.log"))
 }

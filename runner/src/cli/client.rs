@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use tokio::io::AsyncRead;
@@ -106,25 +107,42 @@ fn empty() -> Body {
     http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// An engine's socket; a connection a call.
+type Sender = hyper::client::conn::http1::SendRequest<Body>;
+
+/// An engine's socket. A connection whose answer was read to its end serves the next call.
 pub(super) struct Client {
     socket: PathBuf,
+    idle: Cell<Option<Sender>>,
 }
 
 impl Client {
     /// The engine behind `socket`; nothing is tried yet.
     pub(super) fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { socket: socket.to_owned(), idle: Cell::default() }
+    }
+
+    async fn connection(&self) -> Result<Sender, Error> {
+        if let Some(mut sender) = self.idle.take()
+            && sender.ready().await.is_ok()
+        {
+            return Ok(sender);
+        }
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|source| Error::Unreachable { socket: self.socket.display().to_string(), source })?;
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake::<_, Body>(TokioIo::new(stream)).await?;
+        tokio::spawn(connection.with_upgrades());
+        Ok(sender)
     }
 
     /// Makes the call; an answer that is an error becomes one.
     pub(super) async fn send(&self, call: Call) -> Result<Response<Incoming>, Error> {
-        let stream = UnixStream::connect(&self.socket)
-            .await
-            .map_err(|source| Error::Unreachable { socket: self.socket.display().to_string(), source })?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake::<_, Body>(TokioIo::new(stream)).await?;
-        tokio::spawn(connection.with_upgrades());
+        self.request(call).await.map(|(answer, _)| answer)
+    }
+
+    async fn request(&self, call: Call) -> Result<(Response<Incoming>, Sender), Error> {
+        let mut sender = self.connection().await?;
         let mut request = Request::builder()
             .method(call.method)
             .uri(format!("{VERSION}{}", call.path))
@@ -137,21 +155,26 @@ impl Client {
         let status = answer.status();
         if status.is_success() || matches!(status, StatusCode::SWITCHING_PROTOCOLS | StatusCode::NOT_MODIFIED)
         {
-            return Ok(answer);
+            return Ok((answer, sender));
         }
         Err(Error::Refused { status, message: message(answer).await })
     }
 
     /// Makes the call and reads the answer as JSON.
     pub(super) async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        let answer = self.send(call).await?;
-        Ok(serde_json::from_slice(&whole(answer, ANSWER).await?)?)
+        Ok(serde_json::from_slice(&self.whole(call).await?)?)
     }
 
     /// Makes the call; what it answers is of no interest.
     pub(super) async fn done(&self, call: Call) -> Result<(), Error> {
-        let answer = self.send(call).await?;
-        whole(answer, ANSWER).await.map(drop)
+        self.whole(call).await.map(drop)
+    }
+
+    async fn whole(&self, call: Call) -> Result<Bytes, Error> {
+        let (answer, sender) = self.request(call).await?;
+        let body = whole(answer, ANSWER).await?;
+        self.idle.set(Some(sender));
+        Ok(body)
     }
 
     /// Makes the call; its answer is read as it comes.

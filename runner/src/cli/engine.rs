@@ -67,6 +67,9 @@ pub struct Arguments {
         value_name = "BYTES"
     )]
     image_limit: i64,
+    /// How many containers are begun before anybody asks for one (0: none)
+    #[arg(long, env = "SANDLOT_BLANKS", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=64))]
+    blanks: u16,
     /// What becomes of running containers when the engine is told to stop
     #[arg(long, env = "SANDLOT_ON_STOP", value_enum, default_value_t = OnStop::Keep)]
     on_stop: OnStop,
@@ -104,6 +107,7 @@ impl Arguments {
             bind_roots: self.bind_roots,
             insecure_registries: self.insecure_registries,
             on_stop: self.on_stop,
+            blanks: usize::from(self.blanks),
             run: self.run,
             ..Settings::system()
         })

@@ -8,7 +8,7 @@ use super::container::Container;
 use super::error::{Doing, Error};
 use super::model::Resources;
 use crate::container::cgroup::Group;
-use crate::container::spec::Profile;
+use crate::container::spec::{IdRange, Profile};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -27,16 +27,20 @@ pub(super) struct Ahead {
     group: JoinHandle<Result<Group, Error>>,
     /// The limits that its group has.
     limits: Resources,
-    /// `None` for one that is being started: it is counted among those that run.
-    place: Option<OwnedSemaphorePermit>,
+    /// `None` for a blank, and for one that is being started: they are counted elsewhere.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Engine {
-    /// Begins a container that was just created, in the background.
+    /// Begins a container that was just created, in the background, unless it was made of a blank.
     pub(super) fn begin_ahead(&self, container: &Arc<Container>, profile: Profile) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return };
-        let begun = Ahead { place: Some(place), ..self.begin(container, profile) };
-        *container.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
+        {
+            let mut ahead = container.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            if ahead.is_none() {
+                let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return };
+                *ahead = Some(Ahead { _place: Some(place), ..self.begin_now(container, profile) });
+            }
+        }
         let (engine, container) = (self.clone(), Arc::downgrade(container));
         tokio::spawn(async move {
             tokio::time::sleep(PATIENCE).await;
@@ -50,19 +54,22 @@ impl Engine {
     /// What was begun of a container, or is from now on.
     pub(super) fn beginning(&self, container: &Arc<Container>, profile: Profile) -> Ahead {
         let ahead = container.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
-        ahead.unwrap_or_else(|| self.begin(container, profile))
+        ahead.unwrap_or_else(|| self.begin_now(container, profile))
     }
 
-    fn begin(&self, container: &Arc<Container>, profile: Profile) -> Ahead {
-        let (engine, own) = (self.clone(), Arc::clone(container));
+    fn begin_now(&self, container: &Container, profile: Profile) -> Ahead {
+        self.begin(&container.id, container.slot.range(), container.record().host.resources, profile)
+    }
+
+    /// Makes the groups of a container with these limits, and its child, in the background.
+    pub(super) fn begin(&self, id: &str, range: IdRange, limits: Resources, profile: Profile) -> Ahead {
+        let (engine, id) = (self.clone(), id.to_owned());
         let here = tokio::runtime::Handle::current();
-        let limits = container.record().host.resources;
         let wanted = limits.clone();
         let group = spawn_blocking(move || {
-            let range = own.slot.range();
             let delegate = (profile == Profile::Nested).then_some(range);
-            let (group, join) = engine.make_group(&own.id, &wanted, delegate)?;
-            match here.block_on(engine.spawner.begin(&own.id, range, profile, &join)) {
+            let (group, join) = engine.make_group(&id, &wanted, delegate)?;
+            match here.block_on(engine.spawner.begin(&id, range, profile, &join)) {
                 Ok(()) => Ok(group),
                 Err(e) => {
                     remove(group);
@@ -70,11 +77,11 @@ impl Engine {
                 }
             }
         });
-        Ahead { group, limits, place: None }
+        Ahead { group, limits, _place: None }
     }
 
-    /// Waits for what was begun; the container has its group then, with the limits that it has now. What failed ahead of time
-    /// is tried once more.
+    /// Waits for what was begun; the container has its group then, with the limits that it has now. What failed, perhaps long
+    /// ago, is tried once more.
     pub(super) async fn begun(
         &self,
         container: &Arc<Container>,
@@ -82,13 +89,13 @@ impl Engine {
         ahead: Ahead,
     ) -> Result<(), Error> {
         let doing = || DOING.to_owned();
-        let early = ahead.place.is_some();
         let group = match ahead.group.await.map_err(std::io::Error::other).doing(doing)? {
-            Err(_) if early => {
-                self.begin(container, profile).group.await.map_err(std::io::Error::other).doing(doing)?
+            Ok(group) => group,
+            Err(_) => {
+                let again = self.begin_now(container, profile).group.await;
+                again.map_err(std::io::Error::other).doing(doing)??
             }
-            other => other,
-        }?;
+        };
         let now = container.record().host.resources;
         let updated = if now == ahead.limits {
             Ok(())
@@ -109,10 +116,16 @@ impl Engine {
     /// Gives back what was begun of a container that is not started.
     pub(super) async fn abandon(&self, container: &Container) {
         let ahead = container.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(ahead) = ahead else { return };
+        if let Some(ahead) = ahead {
+            self.abandon_one(&container.id, ahead).await;
+        }
+    }
+
+    /// Gives back what was begun under that id.
+    pub(super) async fn abandon_one(&self, id: &str, ahead: Ahead) {
         if let Ok(Ok(group)) = ahead.group.await {
             // What has died meanwhile is gone already.
-            self.spawner.abandon(&container.id).await.unwrap_or_default();
+            self.spawner.abandon(id).await.unwrap_or_default();
             spawn_blocking(|| remove(group)).await.unwrap_or_default();
         }
     }

@@ -104,6 +104,12 @@ impl Container {
         saved
     }
 
+    /// Changes the record of a container that is about to be removed: it is not saved any more.
+    pub(super) fn note(&self, how: impl FnOnce(&mut Record)) {
+        how(&mut self.lock());
+        self.state.send_replace(Seen::State(self.state()));
+    }
+
     /// Tells those who wait that it is gone.
     pub(super) fn removed(&self) {
         let code = self.state().exit().map_or(0, |exit| exit.code);

@@ -10,7 +10,7 @@ use super::{Engine, Settings};
 use crate::container::spec::IdRange;
 use crate::image::Beyond;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// The most containers, running or not.
 const CONTAINERS: usize = 8192;
@@ -54,11 +54,12 @@ impl Engine {
         let (mut config, mut host) = (config, host);
         merge(&mut config, &image.config);
         inherit(&mut config, self.images.beyond(&image))?;
-        let id = identifier()?;
+        let checked = validate::check(&config, &host, &self.settings)?;
+        let blank = self.blank(checked.profile);
+        let id = blank.id().map_or_else(identifier, |id| Ok(id.to_owned()))?;
         if config.hostname.is_empty() {
             id[..12].clone_into(&mut config.hostname);
         }
-        let checked = validate::check(&config, &host, &self.settings)?;
         super::launch::limits(&host.resources)?;
         super::restart::check(&host)?;
         let mounts = self.settle_mounts(&config, &host)?;
@@ -71,7 +72,13 @@ impl Engine {
             host.log_config.kind = "json-file".into();
         }
         let logging = Logging::of(&host.log_config, self.settings.log_limit, named)?;
-        let slot = self.slots.take().ok_or_else(|| Error::Conflict("all ranges of ids are in use".into()))?;
+        let (slot, ahead) = match blank.used() {
+            Some(parts) => (parts.slot, Some(parts.ahead)),
+            None => {
+                let slot = self.slots.take();
+                (slot.ok_or_else(|| Error::Conflict("all ranges of ids are in use".into()))?, None)
+            }
+        };
         let record = Record {
             id: id.clone(),
             name: name.clone(),
@@ -90,15 +97,10 @@ impl Engine {
         };
         let dir = directory(&self.settings, &id);
         let container = Arc::new(Container::new(dir.clone(), record, slot));
-        {
-            let mut all = self.lock();
-            if let Some(other) = all.values().find(|c| c.name() == name) {
-                return Err(taken(&name, &other.id));
-            }
-            if all.len() >= CONTAINERS {
-                return Err(Error::Conflict(format!("there are {CONTAINERS} containers: remove some")));
-            }
-            all.insert(id.clone(), Arc::clone(&container));
+        *container.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+        if let Err(e) = self.place(&container, &name) {
+            self.give_back(&container);
+            return Err(e);
         }
         self.begin_ahead(&container, checked.profile);
         let made = make_directories(&dir, container.slot.range())
@@ -112,6 +114,19 @@ impl Engine {
         }
         self.events.container("create", &container);
         Ok(container)
+    }
+
+    /// Enters a new container among the others.
+    fn place(&self, container: &Arc<Container>, name: &str) -> Result<(), Error> {
+        let mut all = self.lock();
+        if let Some(other) = all.values().find(|c| c.name() == name) {
+            return Err(taken(name, &other.id));
+        }
+        if all.len() >= CONTAINERS {
+            return Err(Error::Conflict(format!("there are {CONTAINERS} containers: remove some")));
+        }
+        all.insert(container.id.clone(), Arc::clone(container));
+        Ok(())
     }
 
     /// Removes a container; its volumes stay.
@@ -225,7 +240,7 @@ fn make_directories(dir: &Path, range: IdRange) -> Result<(), Error> {
     Ok(())
 }
 
-fn identifier() -> Result<String, Error> {
+pub(super) fn identifier() -> Result<String, Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other).doing(|| "drawing an id".into())?;
     Ok(hex::encode(bytes))

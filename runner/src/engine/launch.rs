@@ -88,6 +88,9 @@ impl Engine {
         })?;
         self.volume_events(container, "mount");
         self.events.container("start", container);
+        if let Err(e) = self.refill() {
+            tracing::warn!("no container is begun ahead: {e}");
+        }
         self.mind_health(container);
         Ok(())
     }
@@ -199,10 +202,22 @@ impl Engine {
         self.release_group(&container);
         self.disconnect(&container);
         self.drain(&container).await;
-        self.spawner.forget(&container.id, INIT).await.unwrap_or_default();
-        self.forget_processes(&container.id).await;
+        let removed = container.record().host.auto_remove;
+        let forgetting = {
+            let (engine, id) = (self.clone(), container.id.clone());
+            async move {
+                let first = engine.spawner.forget(&id, INIT);
+                tokio::join!(first, engine.forget_processes(&id)).0.unwrap_or_default();
+            }
+        };
+        if removed {
+            // Its id never comes again: nobody waits for that.
+            tokio::spawn(forgetting);
+        } else {
+            forgetting.await;
+        }
         let code = status.code();
-        let changed = container.change(|record| {
+        let change = |record: &mut Record| {
             let started = record.state.alive().map(|(_, since)| since);
             let error = String::new();
             let at = jiff::Timestamp::now();
@@ -210,14 +225,16 @@ impl Engine {
             let again = super::restart::after_end(record, code);
             record.finished = Some(at);
             record.state = if again { State::Restarting(exit) } else { State::Exited(exit) };
-        });
-        if let Err(e) = changed {
+        };
+        if removed {
+            container.note(change);
+        } else if let Err(e) = container.change(change) {
             tracing::warn!("{e}");
         }
         let record = container.record();
         self.events.died(&container, &record);
         self.volume_events(&container, "unmount");
-        if record.host.auto_remove {
+        if removed {
             if let Err(e) = self.discard(&container) {
                 tracing::warn!("{e}");
             }
@@ -226,9 +243,9 @@ impl Engine {
         }
     }
 
-    /// Takes in what the first process still had printed: its pipes end when the last of the container's processes has.
+    /// Takes in what the first process still had printed: its pipes and its terminal end when the last of the container's
+    /// processes has, for nobody else holds an inner end.
     async fn drain(&self, container: &Arc<Container>) {
-        let _closed = self.spawner.close(&container.id, INIT, crate::spawner::client::Stream::All).await;
         *container.stdin.lock().await = None;
         let readers = std::mem::take(&mut *container.readers.lock().unwrap_or_else(PoisonError::into_inner));
         let all = futures_util::future::join_all(readers);

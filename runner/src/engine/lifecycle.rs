@@ -186,6 +186,7 @@ impl Engine {
 
     /// Gives back what an engine that stops holds for containers to come, and, where none runs any more, what they shared.
     pub async fn close(&self) {
+        self.abandon_blanks().await;
         for container in self.containers() {
             self.abandon(&container).await;
         }

@@ -4,6 +4,7 @@
 //! killed stands in the records, or is kept by the spawner.
 
 mod ahead;
+mod blanks;
 pub mod changes;
 pub mod commit;
 pub mod container;
@@ -83,6 +84,7 @@ pub struct Shared {
     pub(super) disks: Disks,
     pub(super) execs: Execs,
     pub(super) places: Arc<tokio::sync::Semaphore>,
+    pub(super) blanks: blanks::Blanks,
     pub(super) ends: broadcast::Sender<Event>,
     containers: Mutex<BTreeMap<String, Arc<Container>>>,
     mappings: Mutex<HashMap<u32, Arc<OwnedFd>>>,
@@ -138,6 +140,7 @@ impl Engine {
             slots: Slots::new(settings.first_id, settings.slots),
             events: Events::default(),
             execs: Execs::default(),
+            blanks: blanks::Blanks::default(),
             places: Arc::new(tokio::sync::Semaphore::new(ahead::PLACES)),
             ends: broadcast::Sender::new(ENDS),
             containers: Mutex::default(),
@@ -149,6 +152,7 @@ impl Engine {
             groups,
         }));
         engine.recover().await?;
+        engine.refill()?;
         tokio::spawn(engine.clone().watch(ends));
         Ok(engine)
     }

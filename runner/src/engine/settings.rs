@@ -28,6 +28,8 @@ pub struct Settings {
     pub disks_ready: usize,
     /// How much of the free space may be promised to disks; 100: all of it.
     pub overcommit_percent: u64,
+    /// How many containers are begun before anybody asks for one.
+    pub blanks: usize,
     /// The /16 that containers with a way to the internet get their addresses from.
     pub internet_pool: Ipv4Addr,
     /// What becomes of running containers when the engine is told to stop.
@@ -69,6 +71,7 @@ impl Settings {
             disk: 512 << 20,
             disks_ready: 2,
             overcommit_percent: 400,
+            blanks: 2,
             internet_pool: Ipv4Addr::new(10, 87, 0, 0),
             on_stop: OnStop::Keep,
             bind_roots: Vec::new(),

@@ -58,6 +58,10 @@ impl Group {
         }
         let Some(range) = delegate else { return Ok(()) };
         for (directory, controllers) in &self.v1 {
+            // A session finds the groups that it makes as the kernel makes them: without processors and nodes.
+            if controllers.contains(&Controller::Cpuset) && directory.join(CLONE_CHILDREN).exists() {
+                put(directory, CLONE_CHILDREN, "0")?;
+            }
             let session = directory.join(SESSION);
             make_directory(&session)?;
             ready_v1(directory, &session, controllers)?;
@@ -303,6 +307,18 @@ pub(super) fn make_directory(path: &Path) -> Result<(), Error> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other.map_err(failed("making", path)),
     }
+}
+
+/// Makes groups below a version 1 group take its processors and nodes over: cheaper than writing them to each.
+const CLONE_CHILDREN: &str = "cgroup.clone_children";
+
+/// Readies a version 1 group that others are made below.
+pub(super) fn ready_parent(from: &Path, to: &Path, controllers: &BTreeSet<Controller>) -> Result<(), Error> {
+    ready_v1(from, to, controllers)?;
+    if controllers.contains(&Controller::Cpuset) && from == to && to.join(CLONE_CHILDREN).exists() {
+        put(to, CLONE_CHILDREN, "1")?;
+    }
+    Ok(())
 }
 
 /// Gives a fresh version 1 group what it does not inherit: processors and nodes, and on old kernels the hierarchy itself.

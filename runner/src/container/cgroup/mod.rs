@@ -239,7 +239,7 @@ impl Hierarchy {
         }
         let roots = self.roots(delegate.is_some());
         for (root, controllers) in &roots.v1 {
-            self.prepare(root, parent, |from, to| group::ready_v1(from, to, controllers))?;
+            self.prepare(root, parent, |from, to| group::ready_parent(from, to, controllers))?;
         }
         if let Some(root) = &roots.v2 {
             self.prepare(root, parent, |from, _| group::enable(from, &self.v2_controllers))?;
@@ -364,7 +364,7 @@ impl Hierarchy {
             each(&from, &to)?;
             from = to;
         }
-        // In version 2 the parent itself passes its controllers on, too.
+        // In version 2 the parent itself passes its controllers on, too; in version 1 its processors.
         each(&from, &from)?;
         ready.insert(whole);
         Ok(())

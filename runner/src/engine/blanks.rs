@@ -1,0 +1,94 @@
+//! Blanks: containers of the commonest kind that are begun before anybody asks for one: an id, a range of ids, control groups,
+//! and a child in all its namespaces. Each becomes one container, is never returned, and is replaced when that runs.
+
+use super::Engine;
+use super::ahead::Ahead;
+use super::error::Error;
+use super::model::Resources;
+use super::slots::Slot;
+use crate::container::spec::Profile;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The blanks of an engine.
+#[derive(Debug, Default)]
+pub(crate) struct Blanks(Mutex<Vec<Parts>>);
+
+/// What a blank is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// Its id, which will be the container's.
+    pub(super) id: String,
+    /// The ids that are mapped into it.
+    pub(super) slot: Slot,
+    /// What was made of it.
+    pub(super) ahead: Ahead,
+}
+
+/// A blank that was taken out; one that is not used goes back.
+#[derive(Debug)]
+pub(super) struct Blank<'e> {
+    parts: Option<Parts>,
+    from: &'e Blanks,
+}
+
+impl Blanks {
+    fn lock(&self) -> MutexGuard<'_, Vec<Parts>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Blank<'_> {
+    /// Its id; empty where there is no blank.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.parts.as_ref().map(|parts| parts.id.as_str())
+    }
+
+    /// Uses it up.
+    pub(super) fn used(mut self) -> Option<Parts> {
+        self.parts.take()
+    }
+}
+
+impl Drop for Blank<'_> {
+    fn drop(&mut self) {
+        self.from.lock().extend(self.parts.take());
+    }
+}
+
+impl Engine {
+    /// A blank for a container of that profile, if there is one.
+    pub(super) fn blank(&self, profile: Profile) -> Blank<'_> {
+        let parts = match profile {
+            Profile::Standard => self.blanks.lock().pop(),
+            Profile::Nested => None,
+        };
+        Blank { parts, from: &self.blanks }
+    }
+
+    /// Begins as many blanks as are missing, in the background.
+    ///
+    /// # Errors
+    /// What drawing an id answers.
+    pub(super) fn refill(&self) -> Result<(), Error> {
+        let mut all = self.blanks.lock();
+        while all.len() < self.settings.blanks {
+            let Some(slot) = self.slots.take() else { break };
+            let (id, range) = (super::create::identifier()?, slot.range());
+            let ahead = self.begin(&id, range, Resources::default(), Profile::Standard);
+            all.push(Parts { id, slot, ahead });
+            let engine = self.clone();
+            // A range that is used for the first time is also mapped for the first time.
+            tokio::spawn(async move { engine.mapping(range).await.map(drop) });
+        }
+        Ok(())
+    }
+
+    /// Gives all blanks back.
+    pub(super) async fn abandon_blanks(&self) {
+        let all = std::mem::take(&mut *self.blanks.lock());
+        for Parts { id, slot, ahead } in all {
+            self.abandon_one(&id, ahead).await;
+            drop(slot);
+        }
+    }
+}
