@@ -77,11 +77,14 @@ async fn a_stop_by_hand_and_an_update_are_obeyed() {
     run(&sandbox, "box1", "unless-stopped", "trap 'exit 5' USR1; echo ready; while :; do sleep 0.1; done");
     let ready = || async { (sandbox.ok(&["logs", "box1"]).unwrap() == "ready").then_some(()) };
     until("it to be ready", ready).await.unwrap();
-    let pid = || of(&sandbox, "box1", "{{.State.Pid}}");
-    let first = pid();
+    let running = || of(&sandbox, "box1", "{{.State.Status}} {{.State.Pid}}");
+    let first = running();
     // A signal that is not the one it is stopped with does not mean that it is to stay away.
     sandbox.ok(&["kill", "-s", "USR1", "box1"]).unwrap();
-    let again = || async { (state(&sandbox, "box1") == "running" && pid() != first).then_some(()) };
+    let again = || async {
+        let now = running();
+        (now.starts_with("running ") && now != first).then_some(())
+    };
     until("it to run again", again).await.unwrap();
     sandbox.ok(&["kill", "box1"]).unwrap();
     becomes(&sandbox, "box1", "{{.State.Status}} {{.State.ExitCode}}", "exited 137").await;
