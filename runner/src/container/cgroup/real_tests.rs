@@ -76,6 +76,8 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+mod uses;
+
 const RANGE: IdRange = IdRange { base: 7_000_000, count: 65_536 };
 
 #[test]
