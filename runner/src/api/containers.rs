@@ -51,7 +51,10 @@ pub(super) async fn create(
 }
 
 /// `POST /containers/{id}/start`
-pub(super) async fn start((State(engine), Path(id), _): Container) -> Answer<StatusCode> {
+pub(super) async fn start((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
+    if let Some(name) = p.text("checkpoint").filter(|name| !name.is_empty()) {
+        return Err(super::checkpoints::absent(&engine.find(&id)?.name(), name));
+    }
     engine.start(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -24,7 +24,7 @@ pub(super) async fn version() -> Json<Value> {
         "BuildTime": "",
     });
     let mut details = all.clone();
-    details["Experimental"] = json!("false");
+    details["Experimental"] = json!("true");
     all["Version"] = json!(version);
     all["Platform"] = json!({ "Name": "Sandlot" });
     all["Components"] = json!([{ "Name": "Engine", "Version": version, "Details": details }]);
@@ -184,7 +184,7 @@ fn fixed() -> Value {
         "BridgeNfIptables": false,
         "BridgeNfIp6tables": false,
         "Debug": false,
-        "ExperimentalBuild": false,
+        "ExperimentalBuild": true,
         "LiveRestoreEnabled": true,
         "GenericResources": null,
         "HttpProxy": "",

@@ -4,6 +4,7 @@
 
 mod attach;
 mod body;
+mod checkpoints;
 mod configuration;
 mod containers;
 mod detach;

@@ -2,8 +2,8 @@
 
 use super::policy::Policy;
 use super::{
-    attach, containers, events, exec, files, image_list, images, info, inspect, list, logs, networks, policy,
-    sandlot, save, stats, system, transfer, unknown, volumes,
+    attach, checkpoints, containers, events, exec, files, image_list, images, info, inspect, list, logs,
+    networks, policy, sandlot, save, stats, system, transfer, unknown, volumes,
 };
 use crate::engine::Engine;
 use axum::Router;
@@ -59,6 +59,8 @@ fn container_routes() -> Router<Engine> {
         .route("/containers/{id}", delete(containers::remove))
         .route("/containers/{id}/json", get(inspect::inspect))
         .route("/containers/{id}/start", post(containers::start))
+        .route("/containers/{id}/checkpoints", get(checkpoints::list).post(checkpoints::create))
+        .route("/containers/{id}/checkpoints/{checkpoint}", delete(checkpoints::remove))
         .route("/containers/{id}/stop", post(containers::stop))
         .route("/containers/{id}/restart", post(containers::restart))
         .route("/containers/{id}/kill", post(containers::kill))

@@ -269,14 +269,21 @@ fn tools() -> Vec<Finding> {
     [
         ("mkfs.ext4", "no disk limits: --storage-opt size= is refused", "apt install e2fsprogs"),
         ("nft", "--network internet is refused", "apt install nftables"),
-        ("criu", "sessions cannot be put to sleep on disk; pausing works", "apt install criu"),
     ]
     .map(|(tool, without, remedy)| {
         let place = PATH.iter().map(|dir| Path::new(dir).join(tool)).find(|path| path.is_file());
         let place = place.map(|p| p.display().to_string()).ok_or("not installed");
         finding(tool, place, without, remedy)
     })
-    .into()
+    .into_iter()
+    .chain([finding(
+        "checkpoints",
+        super::checkpoint::possible()
+            .map(|path| format!("{} runs on this kernel; Sandlot does not use it yet", path.display())),
+        "`docker checkpoint` is refused; pausing works",
+        "apt install criu; where it is there, a kernel that this criu knows",
+    )])
+    .collect()
 }
 
 fn read(path: &str) -> Result<String, String> {

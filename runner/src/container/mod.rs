@@ -5,6 +5,7 @@
 pub mod become_process;
 pub mod capabilities;
 pub mod cgroup;
+pub mod checkpoint;
 pub mod disk;
 pub mod failure;
 pub mod host;

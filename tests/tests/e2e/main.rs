@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod ahead;
+mod checkpoints;
 mod command_line;
 mod containers;
 mod dockerfile;

@@ -76,6 +76,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+#[path = "uses_tests.rs"]
 mod uses;
 
 const RANGE: IdRange = IdRange { base: 7_000_000, count: 65_536 };
