@@ -8,6 +8,7 @@
 pub mod client;
 pub mod dockerd;
 pub mod image;
+pub mod netns;
 pub mod process;
 pub mod registry;
 pub mod sandbox;

@@ -4,6 +4,7 @@
 //! processes, by their pids.
 
 use crate::client::{Visitor, http};
+use crate::netns::Netns;
 use crate::process::Running;
 use crate::registry::free_port;
 use crate::wait::until;
@@ -38,24 +39,44 @@ pub struct Sandbox {
     catalogue: Vec<String>,
     settings: Vec<String>,
     blanks: usize,
+    netns: Option<Netns>,
     dir: TempDir,
 }
 
 impl Sandbox {
-    /// Spawner and engine.
+    /// Spawner and engine; containers have no network where none is named, for the host's is no test's to change.
     ///
     /// # Errors
     /// When one does not come up; the message carries its log.
     pub async fn engine() -> Result<Self> {
+        Self::made(None).await
+    }
+
+    async fn made(netns: Option<Netns>) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("sandlot-test-").tempdir()?;
         std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let spawner = start_spawner(dir.path()).await?;
-        let engine = start_engine(dir.path(), 0)?;
-        let (catalogue, settings) = (Vec::new(), Vec::new());
-        let sandbox =
-            Self { spawner, engine, server: None, port: free_port()?, catalogue, settings, blanks: 0, dir };
+        let engine = start_engine(dir.path(), 0, netns.as_ref())?;
+        let (port, catalogue, settings, blanks) = (free_port()?, Vec::new(), Vec::new(), 0);
+        let sandbox = Self { spawner, engine, server: None, port, catalogue, settings, blanks, netns, dir };
         sandbox.engine_answers().await?;
         Ok(sandbox)
+    }
+
+    /// Spawner and engine, the engine in a network namespace of its own, with the network `bridge` where none is named.
+    ///
+    /// # Errors
+    /// When one does not come up; the message carries its log.
+    pub async fn networked() -> Result<Self> {
+        Self::made(Some(Netns::new()?)).await
+    }
+
+    /// The network namespace of the engine, if it has one of its own.
+    ///
+    /// # Errors
+    /// When it is the host's.
+    pub fn netns(&self) -> Result<&Netns> {
+        self.netns.as_ref().context("this engine is in the host's network namespace")
     }
 
     /// All three; `catalogue` are the images that visitors may choose, none for the built-in one.
@@ -229,7 +250,7 @@ impl Sandbox {
         match part {
             Part::Spawner => self.spawner = start_spawner(self.dir.path()).await?,
             Part::Engine => {
-                self.engine = start_engine(self.dir.path(), self.blanks)?;
+                self.engine = start_engine(self.dir.path(), self.blanks, self.netns.as_ref())?;
                 self.engine_answers().await?;
             }
             Part::Server => {
@@ -323,8 +344,13 @@ async fn start_spawner(dir: &Path) -> Result<Running> {
     Ok(running)
 }
 
-fn start_engine(dir: &Path, blanks: usize) -> Result<Running> {
-    let mut command = Command::new(crate::program("sandlot")?);
+fn start_engine(dir: &Path, blanks: usize, netns: Option<&Netns>) -> Result<Running> {
+    let program = crate::program("sandlot")?;
+    let mut command = match netns {
+        Some(netns) => netns.command(&program),
+        None => Command::new(&program),
+    };
+    command.env("SANDLOT_DEFAULT_NETWORK", if netns.is_some() { "bridge" } else { "none" });
     command.arg("engine").arg("--state").arg(dir.join("state")).arg("--run").arg(dir);
     command.arg("--bind-root").arg(dir.join("binds"));
     // What there is of control groups is what the test made; a test of blanks asks for them.

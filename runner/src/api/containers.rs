@@ -7,6 +7,7 @@ use super::query::Parameters;
 use crate::engine::create::{Force, Volumes};
 use crate::engine::lifecycle::Wait;
 use crate::engine::model::{Config, HostConfig, Resources, RestartPolicy};
+use crate::engine::networks::request::EndpointRequest;
 use crate::engine::record::Record;
 use crate::engine::stop::Stop;
 use crate::engine::{self, Engine, validate};
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 type Container = (State<Engine>, Path<String>, Query<Parameters>);
 
@@ -28,6 +30,15 @@ pub(super) struct Creation {
     config: Config,
     #[serde(default)]
     host_config: Option<HostConfig>,
+    #[serde(default)]
+    networking_config: Option<Networking>,
+}
+
+/// What is asked of networks.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Networking {
+    endpoints_config: Option<BTreeMap<String, Option<EndpointRequest>>>,
 }
 
 /// `POST /containers/create`
@@ -38,14 +49,15 @@ pub(super) async fn create(
 ) -> Answer {
     // `{}` and `null` say nothing, to Docker.
     let empty = || Error::bad("config cannot be empty in order to create a container");
-    let Creation { config, host_config } =
+    let Creation { config, host_config, networking_config } =
         wanted.filter(|w| w.config != Config::default()).ok_or_else(empty)?;
-    let mut host = host_config.unwrap_or_default();
+    let host = host_config.unwrap_or_default();
     if let Some(size) = parameters.text("platform").filter(|p| !p.starts_with("linux")) {
         return Err(Error::bad(format!("platform {size}: only linux images run here")));
     }
-    host.network_mode = if host.network_mode == "default" { String::new() } else { host.network_mode };
-    let container = engine.create(parameters.text("name"), config, host)?;
+    let networks = networking_config.unwrap_or_default().endpoints_config.unwrap_or_default();
+    let networks = networks.into_iter().map(|(name, wanted)| (name, wanted.unwrap_or_default())).collect();
+    let container = engine.create_in(parameters.text("name"), config, host, networks)?;
     engine.fill_volumes(&container).await?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": container.id, "Warnings": [] }))).into_response())
 }

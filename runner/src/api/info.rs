@@ -173,7 +173,7 @@ fn fixed() -> Value {
         "DefaultRuntime": "sandlot",
         "Runtimes": { "sandlot": { "path": "sandlot" } },
         "Plugins": {
-            "Volume": ["local"], "Network": ["none", "internet"], "Authorization": null, "Log": ["json-file", "local", "none"],
+            "Volume": ["local"], "Network": ["bridge", "internet", "null"], "Authorization": null, "Log": ["json-file", "local", "none"],
         },
         "Swarm": {
             "NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive", "ControlAvailable": false, "Error": "",

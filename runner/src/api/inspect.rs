@@ -1,5 +1,6 @@
 //! What containers are, in Docker's shapes: a line of `ps`, and `inspect`.
 
+use super::endpoints;
 use super::error::Answer;
 use crate::engine::Engine;
 use crate::engine::health::Status as Health;
@@ -21,12 +22,12 @@ pub(super) fn line(engine: &Engine, record: &Record, written: Option<u64>) -> Va
         "ImageID": record.image,
         "Command": one_line(&command(record)),
         "Created": record.created.as_second(),
-        "Ports": [],
+        "Ports": endpoints::port_list(record),
         "Labels": record.config.labels,
         "State": record.state.word(),
         "Status": status(record),
         "HostConfig": { "NetworkMode": network(record) },
-        "NetworkSettings": { "Networks": {} },
+        "NetworkSettings": { "Networks": endpoints::networks(engine, record) },
         "Mounts": mounts(engine, record),
     });
     if let Some(written) = written {
@@ -123,7 +124,7 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
         "GraphDriver": { "Name": "overlay2", "Data": { "UpperDir": container.dir.join("upper"), "WorkDir": container.dir.join("work") } },
         "Mounts": mounts(&engine, &record),
         "Config": super::configuration::config(&record),
-        "NetworkSettings": { "Ports": {}, "Networks": {}, "IPAddress": "", "Gateway": "", "MacAddress": "" },
+        "NetworkSettings": endpoints::settings(&engine, &record),
     })))
 }
 

@@ -1,5 +1,6 @@
 //! `GET /containers/json`: what `ps` shows, and which of them.
 
+use super::endpoints;
 use super::error::{Answer, Error};
 use super::filters::Filters;
 use super::inspect::line;
@@ -37,9 +38,17 @@ pub(super) async fn list(State(engine): State<Engine>, Query(p): Query<Parameter
                 || record.mounts.iter().any(|m| m.target == wanted)
         })
     };
+    let network = |record: &Record| {
+        filters.any("network", |n| endpoints::is_in(&engine, record, n))
+            && filters.any("publish", |p| endpoints::has_port(record, "PublicPort", p))
+            && filters.any("expose", |p| endpoints::has_port(record, "PrivatePort", p))
+    };
     let suits = |container: &Arc<Container>| {
         let record = container.record();
-        (all || record.state.active()) && wanted.suits(&record, &filters) && volume(container, &record)
+        (all || record.state.active())
+            && wanted.suits(&record, &filters)
+            && volume(container, &record)
+            && network(&record)
     };
     let chosen = engine.containers().into_iter().filter(suits).take(limit.unwrap_or(usize::MAX));
     let mut lines = Vec::new();

@@ -8,6 +8,7 @@ mod checkpoints;
 mod configuration;
 mod containers;
 mod detach;
+mod endpoints;
 mod error;
 mod events;
 mod exec;

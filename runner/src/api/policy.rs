@@ -170,11 +170,15 @@ async fn creation(request: Request) -> Result<Request, Error> {
     if host.oom_score_adj < 0 || !host.ulimits.is_empty() || host.resources.cpu_shares > SHARES {
         return refuse("precedence over other containers");
     }
-    if !host.port_bindings.is_empty() {
-        return refuse("a port of the host");
-    }
     if let Some(what) = unlimited(host) {
         return refuse(&format!("a session without a limit of {what}"));
+    }
+    // An empty mode would be the engine's default network, where sessions have neighbours.
+    if !matches!(host.network_mode.as_str(), "none" | "internet") {
+        return refuse("a network with neighbours");
+    }
+    if !host.port_bindings.is_empty() || host.publish_all_ports || !host.links.is_empty() {
+        return refuse("a port of the host");
     }
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }

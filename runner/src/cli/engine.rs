@@ -2,7 +2,7 @@
 
 use super::values;
 use crate::engine::Settings;
-use crate::engine::settings::OnStop;
+use crate::engine::settings::{DefaultNetwork, OnStop};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,6 +70,15 @@ pub struct Arguments {
     /// How many containers are begun before anybody asks for one (0: none)
     #[arg(long, env = "SANDLOT_BLANKS", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=64))]
     blanks: u16,
+    /// The network of containers for which none is named
+    #[arg(long, env = "SANDLOT_DEFAULT_NETWORK", value_enum, default_value_t = DefaultNetwork::Bridge)]
+    default_network: DefaultNetwork,
+    /// A range that is not public and that containers may reach all the same, as 10.1.0.0/16; may be repeated
+    #[arg(long = "allow-range", env = "SANDLOT_ALLOW_RANGES", value_delimiter = ',', value_name = "CIDR")]
+    allowed_ranges: Vec<ipnet::Ipv4Net>,
+    /// Where published ports listen for which no address is named
+    #[arg(long, env = "SANDLOT_PUBLISH_ADDRESS", default_value = "0.0.0.0", value_name = "ADDRESS")]
+    publish_address: std::net::IpAddr,
     /// What becomes of running containers when the engine is told to stop
     #[arg(long, env = "SANDLOT_ON_STOP", value_enum, default_value_t = OnStop::Keep)]
     on_stop: OnStop,
@@ -106,6 +115,9 @@ impl Arguments {
             slots: self.slots,
             bind_roots: self.bind_roots,
             insecure_registries: self.insecure_registries,
+            default_network: self.default_network,
+            allowed_ranges: self.allowed_ranges,
+            publish_address: self.publish_address,
             on_stop: self.on_stop,
             blanks: usize::from(self.blanks),
             run: self.run,

@@ -4,11 +4,13 @@ use super::container::Container;
 use super::error::{Doing, Error};
 use super::logging::{Logging, Named};
 use super::model::{Config, Healthcheck, HostConfig};
+use super::networks::{self, request::EndpointRequest};
 use super::record::{Record, State};
 use super::validate;
 use super::{Engine, Settings};
 use crate::container::spec::IdRange;
 use crate::image::Beyond;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
@@ -47,6 +49,20 @@ impl Engine {
         config: Config,
         host: HostConfig,
     ) -> Result<Arc<Container>, Error> {
+        self.create_in(name, config, host, BTreeMap::new())
+    }
+
+    /// [`Engine::create`], with what is asked of networks.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_in(
+        &self,
+        name: Option<&str>,
+        config: Config,
+        host: HostConfig,
+        networks: BTreeMap<String, EndpointRequest>,
+    ) -> Result<Arc<Container>, Error> {
         let image = self
             .images
             .resolve(&config.image)
@@ -54,7 +70,9 @@ impl Engine {
         let (mut config, mut host) = (config, host);
         merge(&mut config, &image.config);
         inherit(&mut config, self.images.beyond(&image))?;
+        self.settings.default_network.settle(&mut host.network_mode);
         let checked = validate::check(&config, &host, &self.settings)?;
+        let endpoints = networks::wanted(&config, &host, networks)?;
         let blank = self.blank(checked.profile);
         let id = blank.id().map_or_else(identifier, |id| Ok(id.to_owned()))?;
         if config.hostname.is_empty() {
@@ -90,6 +108,8 @@ impl Engine {
             logging,
             health: None,
             slot: slot.number(),
+            endpoints,
+            published: Vec::new(),
             state: State::Created,
             finished: None,
             restarts: 0,
@@ -219,6 +239,10 @@ impl Engine {
         let old = format!("/{}", container.name());
         container.change(|record| record.name = name)?;
         self.events.container_with("rename", &container, &[("oldName", &old)]);
+        let record = container.record();
+        if record.state.alive().is_some() {
+            self.networks.enlist(&record, &record.endpoints);
+        }
         Ok(())
     }
 }

@@ -17,6 +17,15 @@ pub enum Error {
     /// There is no such volume.
     #[error("get {0}: no such volume")]
     NoVolume(String),
+    /// There is no such network.
+    #[error("network {0} not found")]
+    NoNetwork(String),
+    /// It is there, and not to be had so.
+    #[error("{0}")]
+    Forbidden(String),
+    /// A container could not be connected.
+    #[error("failed to set up container networking: {0}")]
+    Network(String),
     /// It is in a state in which that cannot be done, or a name is taken.
     #[error("{0}")]
     Conflict(String),

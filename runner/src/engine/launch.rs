@@ -5,14 +5,14 @@ use super::container::Container;
 use super::error::{Doing, Error};
 use super::model::{Resources, Throttle};
 use super::mount::Source;
+use super::networks::{self, Way};
 use super::record::{Record, State};
 use super::validate::{self, Checked};
 use crate::container::cgroup::{DeviceRate, Group, Limits, Machine, Wanted};
-use crate::container::rootfs::{self, Files};
+use crate::container::rootfs;
 use crate::container::spec::{self, IdRange, Init, MountSource, Network, Process, Stdio};
 use crate::container::{network, seccomp};
 use crate::spawner::client::{INIT, StartFds};
-use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -38,6 +38,7 @@ impl Engine {
             // One that was told what it is has been ended.
             self.spawner.abandon(&container.id).await.unwrap_or_default();
             self.release_group(container);
+            self.networks.withdraw(&container.id);
             let (code, words) = match error {
                 Error::Start(failure) => (failure.exit_code, failure.to_string()),
                 other => (128, other.to_string()),
@@ -65,26 +66,35 @@ impl Engine {
             .images
             .resolve(&record.image)
             .map_err(|_| Error::not_found("image", record.image.clone()))?;
+        let mut reserved = self.reserve(record)?;
+        let files = networks::files(record, checked.way, &reserved.endpoints);
         let (upper, work) = self.writable(container, checked.disk).await?;
         // It takes as long as the mounts, if it has not been done: side by side.
         let ahead = self.beginning(container, checked.profile);
         let root = rootfs::assemble(&image.layers, &upper, &work, userns.as_fd());
-        let volatile = rootfs::volatile(&files(record), range.base);
+        let volatile = rootfs::volatile(&files, range.base);
         self.begun(container, checked.profile, ahead).await?;
         let (root, volatile) = (root?, volatile?);
         let (mounts, sent) = self.mounts(container, &checked, userns.as_fd()).await?;
         let description = describe(record, &checked, range, mounts)?;
         let fds = StartFds { root, volatile, mounts: sent };
         let mut started = self.spawner.start(&description, fds).await?;
-        if checked.internet {
-            self.connect(container, started.pid)?;
+        if checked.way != Way::None {
+            match checked.way {
+                Way::Internet => self.connect(container, started.pid)?,
+                _ => self.plug(container, &mut reserved, started.pid).await?,
+            }
             started = self.spawner.proceed(&container.id).await?;
         }
         self.read_output(container, started.stdio).await?;
         let since = jiff::Timestamp::now();
+        let (endpoints, published) = reserved.keep();
+        self.tell_of("connect", container, &endpoints);
         container.change(|record| {
             record.state = State::Running { pid: started.pid, since };
             record.health = record.config.check().map(|_| super::health::Health::default());
+            record.endpoints = endpoints;
+            record.published = published;
         })?;
         self.volume_events(container, "mount");
         self.events.container("start", container);
@@ -121,8 +131,10 @@ impl Engine {
 
     /// Gives a container that waits for it a way to the internet.
     fn connect(&self, container: &Container, pid: i32) -> Result<(), Error> {
-        let wanted =
-            network::internet::Settings { pool: self.settings.internet_pool, resolvers: resolvers() };
+        let wanted = network::internet::Settings {
+            pool: self.settings.internet_pool,
+            resolvers: networks::resolvers(),
+        };
         let failed = |e: network::internet::Error| Error::Conflict(format!("the network internet: {e}"));
         let mut internet = self.internet.lock().unwrap_or_else(PoisonError::into_inner);
         let internet = match &mut *internet {
@@ -201,6 +213,7 @@ impl Engine {
         let oom = container.with_group(|g| g.oom_killed().unwrap_or(0) > 0).unwrap_or(false);
         self.release_group(&container);
         self.disconnect(&container);
+        self.unplug(&container);
         self.drain(&container).await;
         let removed = container.record().host.auto_remove;
         let forgetting = {
@@ -225,6 +238,7 @@ impl Engine {
             let again = super::restart::after_end(record, code);
             record.finished = Some(at);
             record.state = if again { State::Restarting(exit) } else { State::Exited(exit) };
+            record.unplugged();
         };
         if removed {
             container.note(change);
@@ -280,40 +294,6 @@ pub(super) fn limits(wanted: &Resources) -> Result<Limits, Error> {
     Limits::new(&wanted, &Machine::read()).map_err(|e| Error::invalid(e.to_string()))
 }
 
-fn files(record: &Record) -> Files {
-    let host = &record.config.hostname;
-    let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
-    for extra in &record.host.extra_hosts {
-        if let Some((name, address)) = extra.split_once([':', '=']) {
-            hosts.push_str(&format!("{address}\t{name}\n"));
-        }
-    }
-    hosts.push_str(&format!("127.0.1.1\t{host}\n"));
-    let mut resolv_conf = String::new();
-    if record.host.dns.is_empty() && matches!(record.host.network_mode.as_str(), "internet" | "bridge") {
-        for server in resolvers() {
-            resolv_conf.push_str(&format!("nameserver {server}\n"));
-        }
-    }
-    for server in &record.host.dns {
-        resolv_conf.push_str(&format!("nameserver {server}\n"));
-    }
-    if !record.host.dns_search.is_empty() {
-        resolv_conf.push_str(&format!("search {}\n", record.host.dns_search.join(" ")));
-    }
-    if !record.host.dns_options.is_empty() {
-        resolv_conf.push_str(&format!("options {}\n", record.host.dns_options.join(" ")));
-    }
-    Files { hostname: format!("{host}\n"), hosts, resolv_conf }
-}
-
-/// The host's name servers; one on the host's loopback cannot be reached from a container, so it is left out.
-fn resolvers() -> Vec<Ipv4Addr> {
-    let text = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let servers = text.lines().filter_map(|l| l.strip_prefix("nameserver")?.trim().parse::<Ipv4Addr>().ok());
-    servers.filter(|s| !s.is_loopback()).collect()
-}
-
 fn describe(
     record: &Record,
     checked: &Checked,
@@ -335,7 +315,7 @@ fn describe(
         domainname: config.domainname.clone(),
         init: checked.init,
         profile: checked.profile,
-        network: if checked.internet { Network::Routed } else { Network::None },
+        network: if checked.way == Way::None { Network::None } else { Network::Routed },
         readonly: host.readonly_rootfs,
         shm_size: u64::try_from(if host.shm_size == 0 { SHM } else { host.shm_size }).unwrap_or(0),
         mounts,

@@ -202,6 +202,7 @@ impl Engine {
             if let Some(Err(e)) = internet.map(crate::container::network::internet::Internet::stop) {
                 tracing::warn!("the bridge stays: {e}");
             }
+            engine.networks.close();
             // Groups of those that have just ended are removed in the background.
             if let Err(e) = engine.groups.sweep(&engine.parent, &|_| false) {
                 tracing::warn!("control groups stay: {e}");

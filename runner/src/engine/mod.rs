@@ -24,6 +24,7 @@ pub mod model;
 pub mod mount;
 mod mounting;
 pub mod names;
+pub mod networks;
 pub mod output;
 pub mod pipe;
 mod populate;
@@ -80,6 +81,8 @@ pub struct Shared {
     pub(super) groups: Hierarchy,
     pub(super) parent: String,
     pub(super) slots: Slots,
+    /// Its networks.
+    pub networks: networks::Networks,
     pub(super) internet: Mutex<Option<Internet>>,
     pub(super) disks: Disks,
     pub(super) execs: Execs,
@@ -136,6 +139,7 @@ impl Engine {
         let engine = Self(Arc::new(Shared {
             parent: groups.parent(&settings.cgroup_parent),
             disks,
+            networks: networks::Networks::open(&settings.state, &settings.run, &settings.allowed_ranges)?,
             internet: Mutex::default(),
             slots: Slots::new(settings.first_id, settings.slots),
             events: Events::default(),

@@ -64,6 +64,8 @@ pub struct Config {
     pub volumes: BTreeMap<String, serde_json::Value>,
     #[serde(deserialize_with = "nullable")]
     pub exposed_ports: BTreeMap<String, serde_json::Value>,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub mac_address: String,
     pub stop_signal: Option<String>,
     pub stop_timeout: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,6 +95,9 @@ pub struct HostConfig {
     pub network_mode: String,
     #[serde(deserialize_with = "nullable")]
     pub port_bindings: BTreeMap<String, serde_json::Value>,
+    pub publish_all_ports: bool,
+    #[serde(deserialize_with = "nullable")]
+    pub links: Vec<String>,
     #[serde(deserialize_with = "nullable")]
     pub restart_policy: RestartPolicy,
     #[serde(deserialize_with = "nullable")]

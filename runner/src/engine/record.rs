@@ -39,6 +39,12 @@ pub struct Record {
     pub health: Option<super::health::Health>,
     /// The number of its range of ids.
     pub slot: u32,
+    /// Which networks it is in.
+    #[serde(default)]
+    pub endpoints: Vec<super::networks::Endpoint>,
+    /// Its ports that are published while it runs.
+    #[serde(default)]
+    pub published: Vec<super::networks::ports::Published>,
     /// What it is in.
     pub state: State,
     /// When it last ended, if it ever did.
@@ -142,6 +148,12 @@ impl State {
 }
 
 impl Record {
+    /// It has ended: what it had in its networks is given back.
+    pub(super) fn unplugged(&mut self) {
+        self.endpoints.iter_mut().for_each(|e| e.live = None);
+        self.published.clear();
+    }
+
     /// Whether it is a session of the web server: its id there.
     #[must_use]
     pub fn session(&self) -> Option<&str> {

@@ -61,6 +61,7 @@ impl Engine {
                     Ok(stdio) => self.read_output(container, stdio).await?,
                     Err(e) => tracing::warn!(container = container.id, "its output is lost: {e}"),
                 }
+                self.plug_again(container).await;
                 self.mind_health(container);
                 if let Some(status) = process.status {
                     tokio::spawn(self.clone().ended(Arc::clone(container), status));
@@ -76,7 +77,10 @@ impl Engine {
                     started: Some(since),
                     at: jiff::Timestamp::now(),
                 };
-                container.change(|record| record.state = State::Exited(exit))?;
+                container.change(|record| {
+                    record.state = State::Exited(exit);
+                    record.unplugged();
+                })?;
                 self.restart_or_discard(container)?;
             }
             (None, _) => self.restart_or_discard(container)?,

@@ -1,6 +1,7 @@
 //! Where an engine keeps things, and what it may hand out.
 
-use std::net::Ipv4Addr;
+use ipnet::Ipv4Net;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 /// An engine's settings, checked by whoever builds them (the command line).
@@ -32,6 +33,12 @@ pub struct Settings {
     pub blanks: usize,
     /// The /16 that containers with a way to the internet get their addresses from.
     pub internet_pool: Ipv4Addr,
+    /// The network of containers for which none was named.
+    pub default_network: DefaultNetwork,
+    /// Ranges that are not public and that containers reach all the same.
+    pub allowed_ranges: Vec<Ipv4Net>,
+    /// Where published ports listen for which no address was named.
+    pub publish_address: IpAddr,
     /// What becomes of running containers when the engine is told to stop.
     pub on_stop: OnStop,
     /// Directories below which bind mounts are allowed.
@@ -54,6 +61,32 @@ pub enum OnStop {
     End,
 }
 
+/// The network of containers for which none was named.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum DefaultNetwork {
+    /// No network.
+    None,
+    /// The network `bridge`: neighbours and public addresses.
+    #[default]
+    Bridge,
+    /// Public addresses, no neighbours.
+    Internet,
+}
+
+impl DefaultNetwork {
+    /// Puts its name where none stands.
+    pub(super) fn settle(self, mode: &mut String) {
+        let name = match self {
+            Self::None => super::networks::NONE,
+            Self::Bridge => super::networks::BRIDGE,
+            Self::Internet => super::networks::INTERNET,
+        };
+        if matches!(mode.as_str(), "" | "default") {
+            name.clone_into(mode);
+        }
+    }
+}
+
 impl Settings {
     /// The settings of a system-wide engine.
     #[must_use]
@@ -73,6 +106,9 @@ impl Settings {
             overcommit_percent: 400,
             blanks: 2,
             internet_pool: Ipv4Addr::new(10, 87, 0, 0),
+            default_network: DefaultNetwork::default(),
+            allowed_ranges: Vec::new(),
+            publish_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             on_stop: OnStop::Keep,
             bind_roots: Vec::new(),
             insecure_registries: Vec::new(),

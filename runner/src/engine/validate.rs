@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::model::{Config, HostConfig, Ulimit};
+use super::networks::Way;
 use super::settings::Settings;
 use crate::container::capabilities;
 use crate::container::spec::{Init, Profile, Rlimit};
@@ -19,8 +20,8 @@ pub struct Checked {
     pub rlimits: Vec<Rlimit>,
     /// Bytes of the disk limit.
     pub disk: Option<u64>,
-    /// Whether a routed network is wanted.
-    pub internet: bool,
+    /// How it is connected with the world.
+    pub way: Way,
 }
 
 /// The most arguments and variables together; the kernel's own limit is 2 MiB.
@@ -34,7 +35,7 @@ const SHM: i64 = 1 << 30;
 ///
 /// # Errors
 /// [`Error::Invalid`] that names the field.
-pub fn check(config: &Config, host: &HostConfig, _settings: &Settings) -> Result<Checked, Error> {
+pub fn check(config: &Config, host: &HostConfig, settings: &Settings) -> Result<Checked, Error> {
     never(host)?;
     words(config)?;
     let profile = profile(host)?;
@@ -56,7 +57,7 @@ pub fn check(config: &Config, host: &HostConfig, _settings: &Settings) -> Result
         capabilities,
         rlimits: host.ulimits.iter().map(rlimit).collect::<Result<_, _>>()?,
         disk: disk(host)?,
-        internet: network(host)?,
+        way: network(config, host, settings)?,
     })
 }
 
@@ -222,17 +223,14 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
-fn network(host: &HostConfig) -> Result<bool, Error> {
-    if !host.port_bindings.is_empty() {
-        return Err(Error::invalid(
-            "-p: publishing ports is not there yet; a session's ports are dialled instead",
-        ));
+fn network(config: &Config, host: &HostConfig, settings: &Settings) -> Result<Way, Error> {
+    super::networks::ports::wanted(config, host, settings.publish_address)?;
+    if let Some(extra) = host.extra_hosts.iter().find(|e| e.ends_with("host-gateway")) {
+        return Err(Error::invalid(format!(
+            "--add-host {extra}: host-gateway is never done by Sandlot: no container reaches the host"
+        )));
     }
-    match host.network_mode.as_str() {
-        "" | "default" | "none" => Ok(false),
-        "internet" | "bridge" => Ok(true),
-        other => Err(Error::invalid(format!("--network {other}: choose none or internet"))),
-    }
+    Way::of(&host.network_mode)
 }
 
 /// The number of a signal by its name, with or without `SIG`, or by its number.

@@ -9,15 +9,15 @@
 //! Works in the network namespace of the calling thread. A table of somebody else that drops forwarded packets (a
 //! firewall's, Docker's) still has its say: that is for the host's administrator.
 
+use super::firewall::{self, OURS, PRIVATE};
 use super::netlink::Route;
 use super::within;
-use std::io::{self, Write};
+use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
-use std::process::{Command, Stdio};
 
-/// Where `nft` is.
-const TOOLS: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
+/// The table's name.
+const TABLE: &str = "sandlot";
 /// How the host's ends are named, before the slot's number.
 const PREFIX: &str = "slt";
 /// The container's end.
@@ -26,9 +26,6 @@ const INSIDE: &str = "eth0";
 pub const SLOTS: u32 = 65_533;
 /// Connections that a container may have at once; the kernel's table of them is everybody's.
 const CONNECTIONS: u32 = 1024;
-
-/// Whether the host forwards packets at all.
-const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// What may be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +40,8 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The firewall could not be loaded, so no container gets an interface.
-    #[error("loading the firewall by nft failed: {0}; it is in the Debian package nftables")]
-    Firewall(String),
-    /// Packets are not forwarded.
-    #[error("switching forwarding on (net.ipv4.ip_forward): {0}")]
-    Forwarding(io::Error),
+    #[error(transparent)]
+    Firewall(#[from] firewall::Error),
     /// More containers than addresses.
     #[error("no address is left for a container: at most {SLOTS} have one")]
     Slot,
@@ -82,10 +76,9 @@ impl Internet {
     /// [`Error::Firewall`] with what nft says.
     pub fn start(settings: &Settings) -> Result<Self, Error> {
         let pool = settings.pool.to_bits() & 0xffff_0000;
-        let was = std::fs::read_to_string(FORWARDING).map_err(Error::Forwarding)?;
-        let strangers = if was.trim() == "0" || shut() { "drop" } else { "accept" };
-        load(&rules(Ipv4Addr::from_bits(pool), &settings.resolvers, strangers))?;
-        std::fs::write(FORWARDING, "1").map_err(Error::Forwarding)?;
+        let strangers = firewall::strangers(&[TABLE])?;
+        firewall::load(&rules(Ipv4Addr::from_bits(pool), &settings.resolvers, strangers))?;
+        firewall::forward()?;
         Ok(Self { pool })
     }
 
@@ -104,8 +97,10 @@ impl Internet {
         let outside = Route::open().map_err(at("opening rtnetlink"))?;
         self.disconnect(slot)?;
         outside.add_pair(&name, INSIDE, netns).map_err(at("making both ends"))?;
-        let done = bring_up(&outside, &name, gateway, address)
-            .and_then(|()| Ok(within(netns, || Route::open().and_then(|r| set_up(&r, gateway, address)))?));
+        let done = bring_up(&outside, &name, gateway, address).and_then(|index| {
+            within(netns, || Route::open().and_then(|r| set_up(&r, gateway, address)))?;
+            outside.settle(index).map_err(at("waiting for the host's end"))
+        });
         if done.is_err() {
             // The first error is the one to tell.
             drop(self.disconnect(slot));
@@ -130,15 +125,16 @@ impl Internet {
     /// # Errors
     /// [`Error::Firewall`] with what nft says.
     pub fn stop(self) -> Result<(), Error> {
-        load("delete table inet sandlot\n")
+        Ok(firewall::unload(TABLE)?)
     }
 }
 
-fn bring_up(route: &Route, name: &str, gateway: Ipv4Addr, address: Ipv4Addr) -> Result<(), Error> {
+fn bring_up(route: &Route, name: &str, gateway: Ipv4Addr, address: Ipv4Addr) -> Result<u32, Error> {
     let index = route.index(name).map_err(at("finding the host's end"))?;
     route.address(index, gateway, 32).map_err(at("giving the host's end its address"))?;
     route.up(index).map_err(at("bringing up the host's end"))?;
-    route.route_to(address, index).map_err(at("adding the route"))
+    route.route_to(address, index).map_err(at("adding the route"))?;
+    Ok(index)
 }
 
 fn set_up(route: &Route, gateway: Ipv4Addr, address: Ipv4Addr) -> io::Result<()> {
@@ -155,17 +151,14 @@ fn rules(pool: Ipv4Addr, resolvers: &[Ipv4Addr], strangers: &str) -> String {
     let resolvers =
         if resolvers.is_empty() { String::new() } else { format!("elements = {{ {resolvers} }}") };
     format!(
-        r#"add table inet sandlot
-delete table inet sandlot
-table inet sandlot {{
+        r#"add table inet {TABLE}
+delete table inet {TABLE}
+table inet {TABLE} {{
     set resolvers {{ type ipv4_addr; {resolvers}; }}
     set connections {{ type ipv4_addr; size {SLOTS}; flags dynamic; }}
     set private {{
         type ipv4_addr; flags interval
-        elements = {{
-            0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24,
-            192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/3
-        }}
+        elements = {{ {PRIVATE} }}
     }}
     chain forward {{
         type filter hook forward priority filter; policy accept
@@ -175,6 +168,8 @@ table inet sandlot {{
         goto strangers
     }}
     chain strangers {{
+        iifname "{OURS}*" accept
+        oifname "{OURS}*" accept
         {strangers}
     }}
     chain outgoing {{
@@ -200,30 +195,6 @@ table inet sandlot {{
 }}
 "#
     )
-}
-
-/// Whether an earlier engine's table keeps a host from forwarding what is not a container's: it switched forwarding on.
-fn shut() -> bool {
-    let mut nft = Command::new("nft");
-    nft.args(["list", "chain", "inet", "sandlot", "strangers"]).env_clear().env("PATH", TOOLS);
-    nft.stdin(Stdio::null()).output().is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("drop"))
-}
-
-/// Loads a rule set as one transaction.
-fn load(rules: &str) -> Result<(), Error> {
-    let failed = |e: io::Error| Error::Firewall(e.to_string());
-    let mut nft = Command::new("nft");
-    nft.args(["-f", "-"]).env_clear().env("PATH", TOOLS);
-    let mut child =
-        nft.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(failed)?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(rules.as_bytes()).map_err(failed)?;
-    }
-    let output = child.wait_with_output().map_err(failed)?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Error::Firewall(String::from_utf8_lossy(&output.stderr).trim().replace('\n', ", ")))
 }
 
 #[cfg(test)]

@@ -2,11 +2,15 @@
 //!
 //! With the policy `none` there is no routed interface: what a container may reach appears on its loopback
 //! ([`listen`]), and what of it is shown outside is reached by [`dial`]. Bringing the loopback device up is `setup`'s
-//! business. An interface with a route is [`internet`]. Knows no container: it is given network namespaces.
+//! business. An interface with a route is [`internet`], one
+//! with neighbours [`bridge`]. Knows no container: it is given network namespaces.
 
 mod netlink;
 
+pub mod bridge;
+pub mod firewall;
 pub mod internet;
+pub mod nameserver;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};

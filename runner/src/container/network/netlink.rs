@@ -10,22 +10,32 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 const NLMSG_ERROR: u16 = 2;
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_NEWROUTE: u16 = 24;
 
+/// `NLM_F_REQUEST`
+const QUESTION: u16 = 0x1;
 /// `NLM_F_REQUEST | NLM_F_ACK`
 const CHANGE: u16 = 0x1 | 0x4;
 /// The same with `NLM_F_EXCL | NLM_F_CREATE`.
 const MAKE: u16 = CHANGE | 0x200 | 0x400;
 
+/// The same with `NLM_F_REPLACE | NLM_F_CREATE`.
+const PUT: u16 = CHANGE | 0x100 | 0x400;
+
+const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_GROUP: u16 = 27;
 const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
+const IFA_FLAGS: u16 = 8;
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
@@ -34,6 +44,8 @@ const NESTED: u16 = 0x8000;
 
 const AF_INET: u8 = 2;
 const IFF_UP: u32 = 1;
+/// `IFA_F_NOPREFIXROUTE`: an address brings no route to its network.
+const NO_ROUTE: u32 = 0x200;
 /// `sizeof(struct nlmsghdr)`
 const HEADER: usize = 16;
 /// Enough for an acknowledgement with the request in it.
@@ -43,6 +55,17 @@ const ANSWER: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Route {
     socket: OwnedFd,
+}
+
+/// The end of a pair that lies in a container.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer<'a> {
+    /// `eth0` and its like.
+    pub(super) name: &'a str,
+    /// Its hardware address.
+    pub(super) hardware: [u8; 6],
+    /// The longest packet, where it is not the usual one.
+    pub(super) mtu: Option<u32>,
 }
 
 impl Route {
@@ -70,6 +93,30 @@ impl Route {
         self.ask(RTM_NEWLINK, MAKE, &body)
     }
 
+    /// Makes a pair of interfaces: `name` here, up and in `group`; the one in `netns` as `peer` says.
+    pub(super) fn add_port(
+        &self,
+        name: &str,
+        group: u32,
+        peer: &Peer<'_>,
+        netns: BorrowedFd<'_>,
+    ) -> io::Result<()> {
+        let mtu = peer.mtu.map(|mtu| attribute(IFLA_MTU, &mtu.to_ne_bytes())).unwrap_or_default();
+        let mut other = link(0, 0);
+        other.extend(attribute(IFLA_IFNAME, &text(peer.name)));
+        other.extend(attribute(IFLA_ADDRESS, &peer.hardware));
+        other.extend(attribute(IFLA_NET_NS_FD, &netns.as_raw_fd().to_ne_bytes()));
+        other.extend(&mtu);
+        let mut info = attribute(IFLA_INFO_KIND, b"veth");
+        info.extend(attribute(IFLA_INFO_DATA | NESTED, &attribute(VETH_INFO_PEER | NESTED, &other)));
+        let mut body = link(0, IFF_UP);
+        body.extend(attribute(IFLA_IFNAME, &text(name)));
+        body.extend(attribute(IFLA_GROUP, &group.to_ne_bytes()));
+        body.extend(&mtu);
+        body.extend(attribute(IFLA_LINKINFO | NESTED, &info));
+        self.ask(RTM_NEWLINK, MAKE, &body)
+    }
+
     /// Removes an interface (and its peer).
     pub(super) fn remove(&self, index: u32) -> io::Result<()> {
         self.ask(RTM_DELLINK, CHANGE, &link(index, 0))
@@ -78,6 +125,14 @@ impl Route {
     /// Brings an interface up.
     pub(super) fn up(&self, index: u32) -> io::Result<()> {
         self.ask(RTM_NEWLINK, CHANGE, &link(index, IFF_UP))
+    }
+
+    /// Has the kernel do what it put off when the interface's other end came up: until then it drops what is sent
+    /// through it. To ask for one interface is enough (`linkwatch_sync_dev` in its source, since Linux 6.9).
+    pub(super) fn settle(&self, index: u32) -> io::Result<()> {
+        self.say(RTM_GETLINK, QUESTION, &link(index, 0))?;
+        recv(&self.socket, [0; ANSWER].as_mut_slice(), RecvFlags::empty())?;
+        Ok(())
     }
 
     /// Gives an interface an address.
@@ -90,24 +145,49 @@ impl Route {
         self.ask(RTM_NEWADDR, MAKE, &body)
     }
 
-    /// Adds a route to one address behind an interface.
-    pub(super) fn route_to(&self, address: Ipv4Addr, index: u32) -> io::Result<()> {
-        const SCOPE_LINK: u8 = 253;
-        let mut body = route(32, SCOPE_LINK);
-        body.extend(attribute(RTA_DST, &address.octets()));
-        body.extend(attribute(RTA_OIF, &index.to_ne_bytes()));
-        self.ask(RTM_NEWROUTE, MAKE, &body)
+    /// Gives an interface an address of a network that is not on the link: its routes are made by hand.
+    pub(super) fn address_alone(&self, index: u32, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
+        let mut body = vec![AF_INET, prefix, 0, 0];
+        body.extend(index.to_ne_bytes());
+        body.extend(attribute(IFA_LOCAL, &address.octets()));
+        body.extend(attribute(IFA_ADDRESS, &address.octets()));
+        body.extend(attribute(IFA_FLAGS, &NO_ROUTE.to_ne_bytes()));
+        self.ask(RTM_NEWADDR, MAKE, &body)
     }
 
-    /// Adds a route to everything.
-    pub(super) fn default_route(&self, gateway: Ipv4Addr, index: u32) -> io::Result<()> {
-        let mut body = route(0, 0);
+    /// Adds a route to a network by way of a gateway.
+    pub(super) fn route_by(
+        &self,
+        network: Ipv4Addr,
+        prefix: u8,
+        gateway: Ipv4Addr,
+        index: u32,
+    ) -> io::Result<()> {
+        let mut body = route(prefix, 0);
+        body.extend(attribute(RTA_DST, &network.octets()));
         body.extend(attribute(RTA_GATEWAY, &gateway.octets()));
         body.extend(attribute(RTA_OIF, &index.to_ne_bytes()));
         self.ask(RTM_NEWROUTE, MAKE, &body)
     }
 
-    fn ask(&self, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
+    /// Adds a route to one address behind an interface, in place of one that leads elsewhere.
+    pub(super) fn route_to(&self, address: Ipv4Addr, index: u32) -> io::Result<()> {
+        const SCOPE_LINK: u8 = 253;
+        let mut body = route(32, SCOPE_LINK);
+        body.extend(attribute(RTA_DST, &address.octets()));
+        body.extend(attribute(RTA_OIF, &index.to_ne_bytes()));
+        self.ask(RTM_NEWROUTE, PUT, &body)
+    }
+
+    /// Adds a route to everything, in place of one that there is.
+    pub(super) fn default_route(&self, gateway: Ipv4Addr, index: u32) -> io::Result<()> {
+        let mut body = route(0, 0);
+        body.extend(attribute(RTA_GATEWAY, &gateway.octets()));
+        body.extend(attribute(RTA_OIF, &index.to_ne_bytes()));
+        self.ask(RTM_NEWROUTE, PUT, &body)
+    }
+
+    fn say(&self, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
         let too_long = |_| io::Error::from(io::ErrorKind::InvalidInput);
         let length = u32::try_from(HEADER + body.len()).map_err(too_long)?;
         let mut message = length.to_ne_bytes().to_vec();
@@ -117,6 +197,11 @@ impl Route {
         message.extend([0; 8]);
         message.extend(body);
         send(&self.socket, &message, SendFlags::empty())?;
+        Ok(())
+    }
+
+    fn ask(&self, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
+        self.say(kind, flags, body)?;
         let mut answer = [0; ANSWER];
         let (_, n) = recv(&self.socket, answer.as_mut_slice(), RecvFlags::empty())?;
         let error = |bytes: &[u8]| Some(i32::from_ne_bytes(bytes.get(HEADER..HEADER + 4)?.try_into().ok()?));

@@ -1,0 +1,75 @@
+//! Loading nftables' rules, once for each table; and what every table of ours has in common.
+//!
+//! All interfaces of ours begin with [`OURS`]; whose they are and of what kind the rest of the name says. A table lets
+//! through what is another table's business, so that several do not stand in each other's way.
+
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+/// Where `nft` is.
+const TOOLS: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
+/// How every interface of ours begins, whatever engine made it.
+pub(super) const OURS: &str = "sl";
+/// Whether the host forwards packets at all.
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+/// What is not public: own, private, shared, loopback, link-local (cloud metadata), reserved, multicast.
+pub(super) const PRIVATE: &str = "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, \
+                                  192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/3";
+
+/// Why there is no firewall.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// nft failed.
+    #[error("loading the firewall by nft failed: {0}; it is in the Debian package nftables")]
+    Load(String),
+    /// Packets are not forwarded.
+    #[error("switching forwarding on (net.ipv4.ip_forward): {0}")]
+    Forwarding(io::Error),
+}
+
+/// What becomes of packets that are no container's: `drop` on a host that did not forward before one of ours switched
+/// that on. `tables` are those that may say so already.
+pub(super) fn strangers(tables: &[&str]) -> Result<&'static str, Error> {
+    let was = std::fs::read_to_string(FORWARDING).map_err(Error::Forwarding)?;
+    Ok(if was.trim() == "0" || tables.iter().any(|table| shut(table)) { "drop" } else { "accept" })
+}
+
+/// Switches forwarding on.
+pub(super) fn forward() -> Result<(), Error> {
+    std::fs::write(FORWARDING, "1").map_err(Error::Forwarding)
+}
+
+/// Whether a table keeps the host from forwarding what is not a container's: who loaded it switched forwarding on.
+fn shut(table: &str) -> bool {
+    let mut nft = nft();
+    nft.args(["list", "chain", "inet", table, "strangers"]);
+    nft.stdin(Stdio::null()).output().is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("drop"))
+}
+
+/// Takes a table away.
+pub(super) fn unload(table: &str) -> Result<(), Error> {
+    load(&format!("delete table inet {table}\n"))
+}
+
+/// Loads a rule set as one transaction.
+pub(super) fn load(rules: &str) -> Result<(), Error> {
+    let failed = |e: io::Error| Error::Load(e.to_string());
+    let mut nft = nft();
+    nft.args(["-f", "-"]);
+    let mut child =
+        nft.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(rules.as_bytes()).map_err(failed)?;
+    }
+    let output = child.wait_with_output().map_err(failed)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Error::Load(String::from_utf8_lossy(&output.stderr).trim().replace('\n', ", ")))
+}
+
+fn nft() -> Command {
+    let mut nft = Command::new("nft");
+    nft.env_clear().env("PATH", TOOLS);
+    nft
+}
