@@ -30,7 +30,8 @@ fn created(image: &Image) -> Option<jiff::Timestamp> {
 /// `GET /images/{name}/json`, `…/history` and `…/get`
 pub(super) async fn get(State(engine): State<Engine>, Path(path): Path<String>) -> Answer {
     if let Some(name) = path.strip_suffix("/json") {
-        return Ok(Json(inspect(&engine.images.resolve(name)?)).into_response());
+        let image = engine.images.resolve(name)?;
+        return Ok(Json(inspect(&image, &engine.images.document(&image.id)?)).into_response());
     }
     if let Some(name) = path.strip_suffix("/history") {
         return Ok(Json(history(&engine.images.resolve(name)?)).into_response());
@@ -41,7 +42,8 @@ pub(super) async fn get(State(engine): State<Engine>, Path(path): Path<String>) 
     Err(Error::new(StatusCode::NOT_FOUND, format!("GET /images/{path}: this call is not there (yet)")))
 }
 
-fn inspect(image: &Image) -> Value {
+/// `document` also has what only Docker knows: `Healthcheck`, `OnBuild`, `Shell`.
+fn inspect(image: &Image, document: &Value) -> Value {
     let layers: Vec<String> = image.config.rootfs().diff_ids().to_vec();
     json!({
         "Id": image.id,
@@ -51,7 +53,7 @@ fn inspect(image: &Image) -> Value {
         "Comment": "",
         "Created": created(image).map(|c| c.to_string()),
         "Author": image.config.author(),
-        "Config": image.config.config(),
+        "Config": document["config"],
         "Architecture": image.config.architecture(),
         "Os": image.config.os(),
         "Size": image.size,

@@ -4,6 +4,7 @@
 
 mod attach;
 mod body;
+mod build;
 mod checkpoints;
 mod configuration;
 mod containers;
@@ -23,6 +24,7 @@ mod list;
 mod logs;
 mod moment;
 mod networks;
+mod peer;
 pub mod policy;
 mod query;
 mod router;
@@ -144,8 +146,10 @@ async fn serve(listener: UnixListener, engine: Engine, policy: Policy) {
 }
 
 async fn connection(stream: UnixStream, router: axum::Router) {
-    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+    let peer = peer::Peer::of(&stream);
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         let router = router.clone();
+        request.extensions_mut().insert(peer.clone());
         async move {
             match version::without(request.map(axum::body::Body::new)) {
                 Ok(request) => router.oneshot(request).await,

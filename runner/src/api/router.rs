@@ -2,8 +2,8 @@
 
 use super::policy::Policy;
 use super::{
-    attach, checkpoints, containers, events, exec, files, image_list, images, info, inspect, list, logs,
-    networks, policy, sandlot, save, stats, system, transfer, unknown, volumes,
+    attach, build, checkpoints, containers, events, exec, files, image_list, images, info, inspect, list,
+    logs, networks, policy, sandlot, save, stats, system, transfer, unknown, volumes,
 };
 use crate::engine::Engine;
 use axum::Router;
@@ -42,6 +42,9 @@ fn system_routes() -> Router<Engine> {
         .route("/images/get", get(save::several))
         .route("/images/prune", post(save::prune))
         .route("/commit", post(files::commit))
+        .route("/build", post(build::build))
+        .route("/build/cancel", post(build::cancel))
+        .route("/build/prune", post(build::prune))
         .route("/images/{*name}", get(images::get).post(images::post).delete(images::remove))
         .route("/networks", get(networks::list))
         .route("/networks/create", post(networks::create))

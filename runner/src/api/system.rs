@@ -61,6 +61,6 @@ pub(super) async fn disk_usage(State(engine): State<Engine>, spoken: Version) ->
         volumes.push(shown);
     }
     Ok(Json(
-        json!({ "LayersSize": total, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": [] }),
+        json!({ "LayersSize": total, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": super::build::kept(&engine) }),
     ))
 }

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use futures_util::StreamExt;
 use hyper::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 /// `POST /images/load`: an archive as `docker save` or skopeo writes it.
@@ -155,6 +156,21 @@ fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     let header = headers.get("x-registry-auth")?.to_str().ok()?;
     let bytes = URL_SAFE.decode(header).or_else(|_| STANDARD.decode(header)).ok()?;
     of(&serde_json::from_slice(&bytes).ok()?)
+}
+
+/// The same for several registries, by their names: `X-Registry-Config`.
+pub(super) fn credentials_by_registry(header: &str) -> BTreeMap<String, Credentials> {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    let bytes = URL_SAFE.decode(header).or_else(|_| STANDARD.decode(header)).unwrap_or_default();
+    let all: BTreeMap<String, Value> = serde_json::from_slice(&bytes).unwrap_or_default();
+    let host = |name: &str| {
+        let bare = name.trim_start_matches("https://").trim_start_matches("http://");
+        match bare.split('/').next().unwrap_or(bare) {
+            "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
+            host => host.to_owned(),
+        }
+    };
+    all.iter().filter_map(|(name, value)| Some((host(name), of(value)?))).collect()
 }
 
 fn of(value: &Value) -> Option<Credentials> {

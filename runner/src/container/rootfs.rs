@@ -3,6 +3,8 @@
 //! Layers are mounted idmapped into the container's ids, an overlay is stacked on them, and what comes back is one
 //! descriptor. When the last process that has it (or is in it) is gone, so is the mount: there is nothing to clean up.
 
+pub mod plain;
+
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, mkdirat, mknodat, openat, symlinkat,
 };
@@ -43,7 +45,7 @@ pub fn assemble(
     work: &Path,
     userns: BorrowedFd<'_>,
 ) -> Result<OwnedFd, Error> {
-    let mapped = layers.iter().map(|layer| map(layer, userns)).collect::<Result<Vec<_>, _>>()?;
+    let mapped = distinct(layers).map(|layer| map(layer, userns)).collect::<Result<Vec<_>, _>>()?;
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(at("opening an overlay"))?;
     fsconfig_set_string(context.as_fd(), "source", "sandlot").map_err(at("naming the overlay"))?;
     let attached = match stack(context.as_fd(), &mapped) {
@@ -58,6 +60,11 @@ pub fn assemble(
     // No sync on unmount: what a container wrote need not outlive a crash of the machine.
     fsconfig_set_flag(context.as_fd(), "volatile").map_err(at("setting the overlay volatile"))?;
     made(context.as_fd(), &attached)
+}
+
+/// The layers, each where it lies topmost: an overlay takes none twice, and the lower one shows nothing that the upper does not.
+fn distinct(layers: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
+    layers.iter().enumerate().filter(|(n, layer)| !layers[n + 1..].contains(layer)).map(|(_, layer)| layer)
 }
 
 /// A view of the directory `mount` that nobody writes through, whatever flags they clear: an overlay without an upper

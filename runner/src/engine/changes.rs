@@ -85,6 +85,11 @@ impl Engine {
     }
 }
 
+/// Bytes in a directory; what cannot be read counts nothing.
+pub(super) fn size(path: &Path) -> u64 {
+    open(path).map_or(0, |fd| bytes(fd.as_fd(), 0))
+}
+
 /// The bytes of all files below a directory.
 pub(super) fn bytes(directory: BorrowedFd<'_>, depth: usize) -> u64 {
     let one = |name: &std::ffi::CStr| -> Option<u64> {
@@ -186,7 +191,7 @@ impl Walk {
 }
 
 /// Whether the layers, the top one first, show something at `path`.
-fn below(layers: &[OwnedFd], path: &Path) -> bool {
+pub(super) fn below(layers: &[OwnedFd], path: &Path) -> bool {
     let names: Vec<&OsStr> = path
         .components()
         .filter_map(|c| match c {

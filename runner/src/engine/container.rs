@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::output::Output;
+use super::prepared::Prepared;
 use super::record::{Record, State};
 use super::slots::Slot;
 use crate::container::cgroup::Group;
@@ -36,6 +37,8 @@ pub struct Container {
     pub(super) group: Mutex<Option<Group>>,
     /// What was made ahead of its start.
     pub(super) ahead: Mutex<Option<super::ahead::Ahead>>,
+    /// What the next start gets that no record keeps.
+    pub(super) prepared: Mutex<Prepared>,
 }
 
 /// What somebody who waits for a container can see.
@@ -65,6 +68,7 @@ impl Container {
             health: Mutex::default(),
             group: Mutex::default(),
             ahead: Mutex::default(),
+            prepared: Mutex::default(),
         }
     }
 

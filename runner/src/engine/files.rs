@@ -181,7 +181,7 @@ fn look(root: BorrowedFd<'_>, path: &Path) -> Result<Found, Error> {
 }
 
 /// The host's ids of a container's user.
-fn owner(root: BorrowedFd<'_>, base: u32, user: &str) -> Result<(u32, u32), Error> {
+pub(super) fn owner(root: BorrowedFd<'_>, base: u32, user: &str) -> Result<(u32, u32), Error> {
     let read = |path: &str| {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         // In the root itself: a link to /proc/kmsg would be read with the host's rights.

@@ -75,8 +75,11 @@ impl Engine {
         let volatile = rootfs::volatile(&files, range.base);
         self.begun(container, checked.profile, ahead).await?;
         let (root, volatile) = (root?, volatile?);
-        let (mounts, sent) = self.mounts(container, &checked, userns.as_fd()).await?;
-        let description = describe(record, &checked, range, mounts)?;
+        let (mounts, mut sent) = self.mounts(container, &checked, userns.as_fd()).await?;
+        let mut description = describe(record, &checked, range, mounts)?;
+        let prepared =
+            std::mem::take(&mut *container.prepared.lock().unwrap_or_else(PoisonError::into_inner));
+        prepared.add_to(&mut description, &mut sent);
         let fds = StartFds { root, volatile, mounts: sent };
         let mut started = self.spawner.start(&description, fds).await?;
         if checked.way != Way::None {

@@ -5,6 +5,7 @@
 
 mod ahead;
 mod blanks;
+pub mod build;
 pub mod changes;
 pub mod commit;
 pub mod container;
@@ -28,6 +29,7 @@ pub mod networks;
 pub mod output;
 pub mod pipe;
 mod populate;
+mod prepared;
 pub mod record;
 mod recover;
 mod restart;
@@ -93,6 +95,7 @@ pub struct Shared {
     mappings: Mutex<HashMap<u32, Arc<OwnedFd>>>,
     /// Held while an empty volume is filled.
     pub(super) filling: Mutex<()>,
+    pub(super) builds: build::Running,
 }
 
 impl std::ops::Deref for Engine {
@@ -150,12 +153,14 @@ impl Engine {
             containers: Mutex::default(),
             mappings: Mutex::default(),
             filling: Mutex::default(),
+            builds: build::Running::default(),
             settings,
             images,
             spawner,
             groups,
         }));
         engine.recover().await?;
+        engine.sweep_builds().await?;
         engine.refill()?;
         tokio::spawn(engine.clone().watch(ends));
         Ok(engine)

@@ -79,15 +79,18 @@ impl FromStr for Digest {
 pub struct ParseDigestError(String);
 
 /// Computes a digest of bytes as they pass by.
-#[derive(Clone, Default)]
-pub(super) struct Hasher(Sha256);
+#[derive(Clone, Default, Debug)]
+pub struct Hasher(Sha256);
 
 impl Hasher {
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    /// Takes more bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    pub(super) fn finish(self) -> Digest {
+    /// The digest of all of them.
+    #[must_use]
+    pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
 }

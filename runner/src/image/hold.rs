@@ -1,11 +1,13 @@
 //! What a running pull or load needs stays while it runs, whoever else needs it too; what nobody needs or names is swept away.
 
+use super::steps::Step;
 use super::{Digest, Error, Store};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Keeps blobs and layers from being swept away, until it is dropped.
-pub(super) struct Hold {
+#[derive(Debug)]
+pub struct Hold {
     store: Store,
     names: Vec<String>,
 }
@@ -45,6 +47,7 @@ impl Store {
         let mut keep: BTreeSet<String> = images
             .flat_map(|i| i.blobs.iter().chain(&i.layers).chain(&i.manifest).map(Digest::hex))
             .collect();
+        keep.extend(shared.index.steps.values().filter_map(Step::layer).map(|layer| layer.hex()));
         keep.extend(shared.held.keys().cloned());
         let mut aside = Vec::new();
         for name in ["blobs", "layers"] {

@@ -299,7 +299,7 @@ fn attributes(fd: BorrowedFd<'_>) -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 /// The names in a directory, in order.
-pub(super) fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<OsString>> {
+pub fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<OsString>> {
     let mut all = Vec::new();
     for entry in Dir::read_from(directory)? {
         let entry = entry?;

@@ -10,6 +10,7 @@ use rustix::fs::{
     linkat, mkdirat, mknodat, openat, openat2, statat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -36,6 +37,15 @@ pub struct Placing<'a> {
     pub kinds: Kinds,
     /// The name that a file at the archive's top gets, if not its own.
     pub name: Option<&'a OsStr>,
+}
+
+/// What becomes of an archive's entry for the directory that it is unpacked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Top {
+    /// It says nothing.
+    Left,
+    /// The directory gets its owner, mode and time.
+    Dressed,
 }
 
 /// What is done where a directory meets what is none.
@@ -77,10 +87,24 @@ pub fn open_inside(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> rustix::
 /// # Errors
 /// With the path: what the system answers, an entry that leads out, kinds that clash.
 pub fn place(archive: impl Read, root: BorrowedFd<'_>, into: &Path, placing: Placing<'_>) -> io::Result<()> {
+    place_plain(inflated(archive)?, root, into, placing, (Top::Left, u64::MAX))
+}
+
+/// The same for an archive that is packed by nobody, and of at most so many bytes of files, holes included.
+///
+/// # Errors
+/// As [`place`].
+pub fn place_plain(
+    archive: impl Read,
+    root: BorrowedFd<'_>,
+    into: &Path,
+    placing: Placing<'_>,
+    (top, most): (Top, u64),
+) -> io::Result<()> {
     open_inside(root, into, OFlags::PATH | OFlags::DIRECTORY).map_err(at(into))?;
-    let placer = Placer { root, into, placing };
+    let placer = Placer { root, into, placing, top, left: Cell::new(most) };
     let mut directories = Vec::new();
-    let mut archive = Archive::new(inflated(archive)?);
+    let mut archive = Archive::new(archive);
     for (n, entry) in (0..).zip(archive.entries()?) {
         if n >= ENTRIES {
             return Err(io::Error::other(format!("the archive has more than {ENTRIES} entries")));
@@ -113,6 +137,9 @@ struct Placer<'a> {
     root: BorrowedFd<'a>,
     into: &'a Path,
     placing: Placing<'a>,
+    top: Top,
+    /// Bytes that files may still have.
+    left: Cell<u64>,
 }
 
 impl Placer<'_> {
@@ -128,7 +155,9 @@ impl Placer<'_> {
         if let Some(name) = self.placing.name.filter(|_| !kind.is_dir() && path.components().count() == 1) {
             path = PathBuf::from(name);
         }
-        let Some(name) = path.file_name().map(OsStr::to_owned) else { return Ok(()) };
+        let Some(name) = path.file_name().map(OsStr::to_owned) else {
+            return if self.top == Top::Dressed { self.dress_top(&header, directories) } else { Ok(()) };
+        };
         let parent = self.directory(path.parent().unwrap_or(Path::new("")))?;
         let parent = parent.as_fd();
         if kind.is_dir() {
@@ -142,6 +171,9 @@ impl Placer<'_> {
             return Ok(());
         }
         self.clear(parent, &name, &path)?;
+        let left = self.left.get().checked_sub(if plain { entry.size() } else { 0 });
+        self.left
+            .set(left.ok_or_else(|| at(&path)(io::Error::other("the archive has more bytes than it may")))?);
         match kind {
             EntryType::Symlink => {
                 let to = entry.link_name()?.unwrap_or_default().into_owned();
@@ -171,6 +203,16 @@ impl Placer<'_> {
             chownat(parent, &name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).map_err(at(&path))?;
         }
         utimensat(parent, &name, &stamps(seconds), AtFlags::SYMLINK_NOFOLLOW).map_err(at(&path))
+    }
+
+    fn dress_top(&self, header: &Header, directories: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
+        let top =
+            open_inside(self.root, self.into, OFlags::RDONLY | OFlags::DIRECTORY).map_err(at(self.into))?;
+        if !made_up(top.as_fd())? {
+            self.dress(top.as_fd(), header, self.into)?;
+            directories.push((self.into.to_owned(), header.mtime().unwrap_or(0)));
+        }
+        Ok(())
     }
 
     /// Opens a directory below where things are put, making what is missing.

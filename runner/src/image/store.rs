@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) held: HashMap<String, usize>,
     /// How many things were moved aside to be deleted.
     pub(super) swept: u64,
+    /// Images that a build needs for the moment, their configurations, and how many need each.
+    pub(super) staged: HashMap<Digest, (Known, Vec<u8>, usize)>,
 }
 
 /// What the index file holds.
@@ -53,6 +55,9 @@ pub(super) struct Index {
     pub(super) images: BTreeMap<Digest, Known>,
     /// Canonical references (by tag, or by digest) and what they stand for.
     pub(super) names: BTreeMap<String, Digest>,
+    /// What builds have done, by the digest of all that it depends on.
+    #[serde(default)]
+    pub(super) steps: BTreeMap<Digest, super::steps::Step>,
 }
 
 /// What is remembered of an image beside its configuration.
@@ -130,6 +135,12 @@ impl Store {
         Self { limits, ..self }
     }
 
+    /// What a layer may cost.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -180,7 +191,7 @@ impl Store {
     }
 
     /// Keeps bytes under their digest.
-    fn put_blob(&self, bytes: &[u8]) -> Result<Digest, Error> {
+    pub(super) fn put_blob(&self, bytes: &[u8]) -> Result<Digest, Error> {
         let digest = Digest::of(bytes);
         let dir = self.making()?;
         std::fs::write(dir.path().join("blob"), bytes)
@@ -245,6 +256,9 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn resolve(&self, key: &str) -> Result<Image, Error> {
+        if let Some(staged) = self.staged(key)? {
+            return Ok(staged);
+        }
         let id = self.id(key)?;
         let index = &self.lock().index;
         let known = index.images.get(&id).ok_or_else(|| Error::NotFound(super::with_tag(key)))?;
@@ -358,7 +372,7 @@ pub(super) fn diff_ids(config: &oci_spec::image::ImageConfiguration) -> Result<V
 }
 
 /// Bytes in a tree; what cannot be read counts nothing.
-fn size_of(tree: &Path) -> u64 {
+pub(super) fn size_of(tree: &Path) -> u64 {
     let entries = std::fs::read_dir(tree).into_iter().flatten().flatten();
     entries
         .map(|entry| match entry.metadata() {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod ahead;
+mod build;
 mod checkpoints;
 mod command_line;
 mod containers;
