@@ -4,8 +4,8 @@ use super::client::Client;
 use super::error::Error;
 use super::inspect::Kind;
 use super::{
-    archives, attach, cp, create, events, exec, host, images, inspect, lifecycle, login, logs, outcome,
-    prune, ps, run, start, stats, system, transfer, update, volumes,
+    archives, attach, build, cp, create, events, exec, host, images, inspect, lifecycle, login, logs,
+    outcome, prune, ps, run, start, stats, system, transfer, update, volumes,
 };
 use clap::Subcommand;
 
@@ -87,6 +87,7 @@ pub(super) enum Container {
 /// What is called the same below `image` and without it.
 #[derive(Debug, Subcommand)]
 pub(super) enum OfImage {
+    Build(Box<build::Build>),
     History(images::History),
     Import(archives::Import),
     Load(archives::Load),
@@ -170,6 +171,7 @@ impl OfContainer {
 impl OfImage {
     async fn run(self, client: &Client) -> Result<u8, Error> {
         match self {
+            Self::Build(command) => command.run(client).await,
             Self::History(command) => command.run(client).await,
             Self::Import(command) => command.run(client).await,
             Self::Load(command) => command.run(client).await,

@@ -3,6 +3,7 @@
 
 mod archives;
 mod attach;
+mod build;
 mod client;
 mod command;
 mod confirm;

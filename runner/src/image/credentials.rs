@@ -46,6 +46,14 @@ impl Keyring {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
+    /// The registries' hosts that something is known for.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        let all = self.read();
+        let keys = all.get("auths").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        keys.map(|known| if known == key("docker.io") { "docker.io" } else { known }.to_owned()).collect()
+    }
+
     /// What is known for a registry's host.
     #[must_use]
     pub fn get(&self, host: &str) -> Option<Credentials> {

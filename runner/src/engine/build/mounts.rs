@@ -7,7 +7,7 @@ use super::error::Error;
 use crate::image::Digest;
 
 /// The most bytes of a secret that somebody gives.
-pub const SECRET: usize = 500 << 10;
+pub const SECRET: usize = 128 << 10;
 /// Bytes of a tmpfs where nothing else was said.
 const TMPFS: &str = "64m";
 
