@@ -61,7 +61,12 @@ pub(super) async fn start(
     };
     let [rows, cols] = wanted.console_size.filter(|s| s.iter().all(|n| *n > 0)).unwrap_or([24, 80]);
     let keys = Keys::parse(exec.request.detach_keys.as_deref().unwrap_or_default())?;
-    let attached = engine.exec_start(&id, cols, rows).await?;
+    let attached = match engine.exec_start(&id, cols, rows).await {
+        Err(crate::engine::Error::Start(failure)) if !wanted.detach => {
+            return told(&mut request, framing, spoken, failure.to_string());
+        }
+        other => other?,
+    };
     if wanted.detach {
         // Nobody reads: what it prints is dropped, so that it does not stand still.
         tokio::spawn(async move {
@@ -77,6 +82,20 @@ pub(super) async fn start(
         if let Over::Left = converse(attached, io, framing, (keys, exec.state.subscribe())).await {
             engine.exec_left(&exec);
         }
+    });
+    Ok(response)
+}
+
+/// Why a command could not be run, said where its output would be, as Docker does: its code is asked for afterwards.
+fn told(request: &mut Request, framing: Framing, spoken: Version, words: String) -> Answer {
+    let (response, connection) = take_over(request, framing, spoken)?;
+    tokio::spawn(async move {
+        let Some(mut io) = connection.await else { return };
+        let bytes = axum::body::Bytes::from(words + "\r\n");
+        let chunk = crate::engine::output::Chunk { stream: crate::engine::output::Stream::Stdout, bytes };
+        // Whoever asked may be gone.
+        io.write_all(&framing.encode(&chunk)).await.unwrap_or_default();
+        io.shutdown().await.unwrap_or_default();
     });
     Ok(response)
 }

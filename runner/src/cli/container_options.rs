@@ -107,6 +107,11 @@ pub(super) struct ContainerOptions {
     pub(super) pull: String,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    keeping: super::keeping::Keeping,
+    /// Read labels from a file
+    #[arg(long, value_name = "FILE")]
+    label_file: Vec<PathBuf>,
     /// A resource limit: name=soft[:hard]
     #[arg(long, value_parser = values::ulimit)]
     ulimit: Vec<Ulimit>,
@@ -231,6 +236,8 @@ impl ContainerOptions {
         let attach = attachment == Attachment::Here;
         let (volumes, binds): (Vec<String>, Vec<String>) =
             self.volume.into_iter().partition(|v: &String| !v.contains(':'));
+        let mut labels = values::label_files(&self.label_file).map_err(Error::Invalid)?;
+        labels.extend(self.label);
         let config = Config {
             hostname: self.hostname.unwrap_or_default(),
             user: self.user.unwrap_or_default(),
@@ -245,7 +252,8 @@ impl ContainerOptions {
             entrypoint: self.entrypoint.map(|e| vec![e]),
             image,
             working_dir: self.workdir.unwrap_or_default(),
-            labels: self.label.into_iter().collect(),
+            labels,
+            healthcheck: self.keeping.healthcheck(),
             volumes: volumes.into_iter().map(|v: String| (v, serde_json::json!({}))).collect(),
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
@@ -269,7 +277,7 @@ impl ContainerOptions {
             dns: self.dns.iter().map(ToString::to_string).collect(),
             shm_size: self.shm_size.unwrap_or_default(),
             resources: self.limits.resources(),
-            ..HostConfig::default()
+            ..self.keeping.host_config()
         };
         Ok(Creation { config, host_config })
     }

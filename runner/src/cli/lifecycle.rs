@@ -12,8 +12,11 @@ use serde_json::Value;
 #[derive(Debug, Args)]
 pub(super) struct Stop {
     /// Seconds before they are ended
-    #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS")]
-    time: Option<u64>,
+    #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS", allow_hyphen_values = true)]
+    time: Option<i64>,
+    /// Ask with this signal
+    #[arg(short, long)]
+    signal: Option<String>,
     /// Names or ids
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
@@ -24,8 +27,12 @@ impl Stop {
     pub(super) async fn run(self, client: &Client, verb: &str) -> Result<u8, Error> {
         let call = |id: &str| {
             let call = Call::container(Method::POST, id, verb);
-            match self.time {
+            let call = match self.time {
                 Some(seconds) => call.query("t", seconds.to_string()),
+                None => call,
+            };
+            match &self.signal {
+                Some(signal) => call.query("signal", signal),
                 None => call,
             }
         };

@@ -20,6 +20,7 @@ mod format;
 mod host;
 mod images;
 mod inspect;
+mod keeping;
 mod lifecycle;
 mod login;
 mod logs;

@@ -152,6 +152,26 @@ pub(super) fn pair(text: &str) -> Value<(String, String)> {
     if key.is_empty() { Err(format!("{text:?} has no key")) } else { Ok((key.to_owned(), value.to_owned())) }
 }
 
+/// The labels of `--label-file`s: a `key=value` a line.
+pub(super) fn label_files(paths: &[std::path::PathBuf]) -> Value<std::collections::BTreeMap<String, String>> {
+    let mut all = std::collections::BTreeMap::new();
+    for path in paths {
+        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let lines = text.lines().map(str::trim_start).filter(|l| !l.is_empty() && !l.starts_with('#'));
+        for line in lines {
+            all.extend([pair(line).map_err(|e| format!("{}: {e}", path.display()))?]);
+        }
+    }
+    Ok(all)
+}
+
+/// A time like `1m30s` or `500ms`, in nanoseconds.
+pub(super) fn nanoseconds(text: &str) -> Value<i64> {
+    let time = text.parse::<jiff::SignedDuration>().ok();
+    let nanos = time.filter(|t| !t.is_negative()).and_then(|t| i64::try_from(t.as_nanos()).ok());
+    nanos.ok_or_else(|| format!("{text:?} is no time: write 30s, 1m30s or 500ms"))
+}
+
 /// `key=value`, and nothing less.
 pub(super) fn full_pair(text: &str) -> Value<(String, String)> {
     if text.contains('=') { pair(text) } else { Err(format!("{text:?}: write key=value")) }

@@ -5,9 +5,11 @@
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::process::{PidfdFlags, pidfd_open};
 use sandlot_sys::clone::{Alone, Fork, Parent, clone3, exit};
 use sandlot_sys::process::{Ended, Wait, reap};
 use std::io;
+use std::os::fd::AsFd;
 
 /// What init looks after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,14 @@ fn watch(signals: &SignalFd, charge: Charge) -> i32 {
             }
             (Some(Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP | Signal::SIGPWR), Charge::Whoever) => {
                 return 0;
+            }
+            (None, Charge::First(pid)) => {
+                // A real-time signal has no name.
+                let held = rustix::process::Pid::from_raw(pid)
+                    .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+                if let (Some(held), Ok(number)) = (held, i32::try_from(info.ssi_signo)) {
+                    sandlot_sys::process::send_signal(held.as_fd(), number).unwrap_or_default();
+                }
             }
             _ => {}
         }

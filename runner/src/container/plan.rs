@@ -141,14 +141,10 @@ pub fn plan(spec: &Container) -> Vec<Step> {
     list.attach(Attached::Made(CGROUP), ("/sys/fs/cgroup", refused), cgroup_access(spec.profile));
     list.attach(Attached::Volatile, ("/dev", refused), Access::Write);
     list.attach(Attached::Made(PTS), ("/dev/pts", refused), Access::Write);
-    let size = spec.shm_size.to_string();
-    list.make(
-        "tmpfs",
-        &[("mode", "1777"), ("size", &size)],
-        Need::Must,
-        ("/dev/shm", Links::Refused),
-        Access::Write,
-    );
+    if spec.shm_size > 0 {
+        let options = [("mode", "1777"), ("size", &spec.shm_size.to_string())];
+        list.make("tmpfs", &options, Need::Must, ("/dev/shm", refused), Access::Write);
+    }
     list.attach(Attached::Made(MQUEUE), ("/dev/mqueue", refused), Access::Write);
     for name in FILES {
         list.attach(Attached::File(name), (&format!("/etc/{name}"), Links::Inside), Access::Write);

@@ -143,7 +143,7 @@ pub struct Container {
     pub network: Network,
     /// Whether the root filesystem is read-only.
     pub readonly: bool,
-    /// Bytes of `/dev/shm`.
+    /// Bytes of `/dev/shm`; 0: there is none.
     pub shm_size: u64,
     /// More mounts, in this order.
     pub mounts: Vec<Mount>,

@@ -177,7 +177,11 @@ impl Engine {
         let join = self.join(&container)?;
         // Before it is there, as Docker says it: its end may come at any moment after.
         self.exec_event("exec_start", &container, &exec, &[]);
-        let started = self.spawner.exec(&container.id, id, &process, join).await?;
+        let started = self.spawner.exec(&container.id, id, &process, join).await.map_err(Error::from);
+        if let Err(Error::Start(failure)) = &started {
+            exec.state.send_replace(ExecState::Ended(failure.exit_code));
+        }
+        let started = started?;
         exec.state.send_if_modified(|state| {
             let fresh = *state == ExecState::Created;
             if fresh {

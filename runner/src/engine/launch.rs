@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 /// Bytes of `/dev/shm` where nothing else was said: Docker's.
-const SHM: i64 = 64 << 20;
+const SHM: u64 = 64 << 20;
 /// Processes and threads where nothing else was said.
 const PIDS: i64 = 4096;
 
@@ -320,7 +320,11 @@ fn describe(
         profile: checked.profile,
         network: if checked.way == Way::None { Network::None } else { Network::Routed },
         readonly: host.readonly_rootfs,
-        shm_size: u64::try_from(if host.shm_size == 0 { SHM } else { host.shm_size }).unwrap_or(0),
+        shm_size: match (host.ipc_mode.as_str(), host.shm_size) {
+            ("none", _) => 0,
+            (_, 0) => SHM,
+            (_, size) => u64::try_from(size).unwrap_or(SHM),
+        },
         mounts,
         sysctls: host.sysctls.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         process,

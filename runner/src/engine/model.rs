@@ -131,6 +131,16 @@ pub struct HostConfig {
     #[serde(deserialize_with = "nullable")]
     pub devices: Vec<serde_json::Value>,
     #[serde(deserialize_with = "nullable")]
+    pub device_requests: Vec<serde_json::Value>,
+    #[serde(deserialize_with = "nullable")]
+    pub device_cgroup_rules: Vec<String>,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub cgroupns_mode: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub runtime: String,
+    #[serde(deserialize_with = "nullable")]
+    pub isolation: String,
+    #[serde(deserialize_with = "nullable")]
     pub pid_mode: String,
     #[serde(deserialize_with = "nullable")]
     pub ipc_mode: String,

@@ -45,6 +45,11 @@ pub fn check(config: &Config, host: &HostConfig, settings: &Settings) -> Result<
     if !(0..=SHM).contains(&host.shm_size) {
         return Err(Error::invalid(format!("SHM size is from 0 to 1 GiB: {} is not", host.shm_size)));
     }
+    if let Some(name) = host.sysctls.keys().find(|name| !namespaced(name)) {
+        return Err(Error::invalid(format!(
+            "sysctl \"{name}\" is not in a namespace of the container's own"
+        )));
+    }
     if !(-1000..=1000).contains(&host.oom_score_adj) {
         return Err(Error::invalid(format!(
             "Invalid value {}, range for oom score adj is [-1000, 1000]",
@@ -59,6 +64,15 @@ pub fn check(config: &Config, host: &HostConfig, settings: &Settings) -> Result<
         disk: disk(host)?,
         way: network(config, host, settings)?,
     })
+}
+
+/// Whether a sysctl belongs to the container's own namespaces, and its name to no other path.
+fn namespaced(name: &str) -> bool {
+    const OWN: [&str; 8] =
+        ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"];
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    let own = name.strip_prefix("kernel.").is_some_and(|rest| OWN.contains(&rest));
+    plain && !name.contains("..") && (own || name.starts_with("net.") || name.starts_with("fs.mqueue."))
 }
 
 /// What Docker's API can say and Sandlot never does.
@@ -80,9 +94,22 @@ fn never(host: &HostConfig) -> Result<(), Error> {
         ("--uts", &host.uts_mode),
         ("--userns", &host.userns_mode),
     ] {
-        if !matches!(mode.as_str(), "" | "private" | "shareable") {
+        let none = flag == "--ipc" && mode == "none";
+        if !none && !matches!(mode.as_str(), "" | "private" | "shareable") {
             return refuse(&format!("{flag}={mode}"), "every container has namespaces of its own");
         }
+    }
+    if !host.device_requests.is_empty() || !host.device_cgroup_rules.is_empty() {
+        return refuse("--gpus", "a device of the host belongs to no container");
+    }
+    if host.cgroupns_mode == "host" {
+        return refuse("--cgroupns=host", "every container has namespaces of its own");
+    }
+    if !matches!(host.runtime.as_str(), "" | "sandlot" | "runc" | "io.containerd.runc.v2") {
+        return Err(Error::invalid(format!("unknown or invalid runtime name: {}", host.runtime)));
+    }
+    if !matches!(host.isolation.as_str(), "" | "default") {
+        return Err(Error::invalid(format!("invalid isolation '{}' on linux", host.isolation)));
     }
     if !host.cgroup_parent.is_empty() {
         return refuse("--cgroup-parent", "containers' control groups lie below the engine's own");
@@ -283,6 +310,10 @@ mod tests {
             (HostConfig { userns_mode: "host".into(), ..HostConfig::default() }, "--userns=host"),
             (HostConfig { network_mode: "host".into(), ..HostConfig::default() }, "--network host"),
             (HostConfig { devices: vec![serde_json::json!({})], ..HostConfig::default() }, "--device"),
+            (HostConfig { device_requests: vec![serde_json::json!({})], ..HostConfig::default() }, "--gpus"),
+            (HostConfig { cgroupns_mode: "host".into(), ..HostConfig::default() }, "--cgroupns=host"),
+            (HostConfig { runtime: "kata".into(), ..HostConfig::default() }, "runtime name: kata"),
+            (HostConfig { isolation: "hyperv".into(), ..HostConfig::default() }, "isolation 'hyperv'"),
             (
                 HostConfig { security_opt: vec!["seccomp=unconfined".into()], ..HostConfig::default() },
                 "seccomp=unconfined",
@@ -290,6 +321,18 @@ mod tests {
         ] {
             let words = refused(&c, &host);
             assert!(words.contains(word), "{words}");
+        }
+    }
+
+    #[test]
+    fn sysctls_are_the_containers_own() {
+        for own in ["net.ipv4.ip_forward", "kernel.shmmax", "fs.mqueue.msg_max"] {
+            assert!(namespaced(own), "{own}");
+        }
+        for other in
+            ["kernel.panic", "vm.swappiness", "net..x", "net/../kernel/panic", "user.max_user_namespaces"]
+        {
+            assert!(!namespaced(other), "{other}");
         }
     }
 

@@ -8,6 +8,7 @@ mod checkpoints;
 mod command_line;
 mod containers;
 mod dockerfile;
+mod ends;
 mod events;
 mod files;
 mod health;
