@@ -8,34 +8,51 @@ rootfs() { # a root of busybox, for peers that take a directory; made once
     echo 'root:x:0:0:root:/:/bin/sh' >"$work/root/etc/passwd"
 }
 
-engine() { # our spawner and engine; made once
-    [ -z "${SANDLOT_HOST:-}" ] || return 0
-    mkdir "$work/ours"
-    chmod 755 "$work/ours"
-    SANDLOT_CGROUP_PARENT=$(basename "$work") "$bin/sandlot" engine --on-stop end \
-        --state "$work/ours/state" --run "$work/ours" --insecure-registry 127.0.0.1 >"$work/engine.log" 2>&1 &
+ours() { # NAME COMMAND...: a spawner and an engine of ours below $work/NAME, started by COMMAND
+    local name=$1
+    shift
+    mkdir "$work/$name"
+    chmod 755 "$work/$name"
+    SANDLOT_CGROUP_PARENT=$(basename "$work")-$name "$@" "$bin/sandlot" engine --on-stop end \
+        --state "$work/$name/state" --run "$work/$name" --insecure-registry 127.0.0.1 >"$work/$name.log" 2>&1 &
     pids+=($!)
+    until_up "$bin/sandlot" --host "unix://$work/$name/engine.sock" info
+}
+
+engine() { # the engine of most rows; made once
+    [ -z "${SANDLOT_HOST:-}" ] || return 0
+    ours ours
     export SANDLOT_HOST=unix://$work/ours/engine.sock
-    until_up "$bin/sandlot" info
+}
+
+apart() { # COMMAND...: in a network namespace of its own, so that bridges and rules are not the host's
+    exec unshare --net sh -c 'ip link set lo up; exec "$@"' sh "$@"
 }
 
 dockerd_up() { # Debian's dockerd in a network namespace of its own; made once
     [ -z "${DOCKER_HOST:-}" ] || return 0
     export DOCKER_HOST=unix://$work/docker.sock DOCKER_CONFIG=$work/docker
-    unshare --net sh -c 'ip link set lo up; exec "$@"' sh \
-        dockerd --data-root "$work/docker-data" --exec-root "$work/docker-exec" --pidfile "$work/docker.pid" \
-        --host "$DOCKER_HOST" --bridge none --iptables=false >"$work/dockerd.log" 2>&1 &
+    apart dockerd --data-root "$work/docker-data" --exec-root "$work/docker-exec" --pidfile "$work/docker.pid" \
+        --host "$DOCKER_HOST" --iptables=false >"$work/dockerd.log" 2>&1 &
     pids+=($!)
     until_up docker info
     tar -C "$work/root" -c . | docker import - bench >/dev/null
 }
 
-bundle() { # an OCI bundle for crun, without a terminal and control groups (it refuses a mix of versions 1 and 2)
-    mkdir -p "$work/bundle"
-    (cd "$work/bundle" && crun spec)
-    jq --arg root "$work/root" '.process.terminal = false | .process.args = ["true"] | .root.path = $root
-        | .linux.cgroupsPath = "" | del(.linux.resources)' "$work/bundle/config.json" >"$work/config.json"
-    mv "$work/config.json" "$work/bundle/config.json"
+bundles() { # OCI bundles for crun, without a terminal: with control groups (grouped) and without (bare)
+    mkdir -p "$work/bare" "$work/grouped"
+    (cd "$work/grouped" && crun spec)
+    jq --arg root "$work/root" --arg group "/$(basename "$work")-crun" '.process.terminal = false | .process.args = ["true"]
+        | .root.path = $root | .linux.cgroupsPath = $group' "$work/grouped/config.json" >"$work/config.json"
+    jq '.linux.cgroupsPath = "" | del(.linux.resources)' "$work/config.json" >"$work/bare/config.json"
+    mv "$work/config.json" "$work/grouped/config.json"
+}
+
+crun_run() { # MANAGER BUNDLE: its median; it refuses to look at a mix of versions 1 and 2: the second is hidden from it
+    export -f timed median
+    export work rounds
+    unshare --mount bash -c 'umount -l /sys/fs/cgroup/unified 2>/dev/null
+        timed "crun-$2" crun --root "$work/crun" "--cgroup-manager=$1" run --bundle "$work/$2" bench' bash "$1" "$2"
 }
 
 median() { # FILE: the median of hyperfine's one result, in milliseconds
@@ -56,19 +73,33 @@ timed() { # NAME COMMAND...: the median time of a whole process; "-" if the comm
 row_start() {
     rootfs
     engine
-    bundle
-    local ours bwrap crun docker
+    bundles
+    local ours bwrap crun bare docker
     ours=$(timed ours "$bin/sandlot" run --rm --network none sandlot/starter true)
     bwrap=$(timed bwrap bwrap --unshare-all --bind "$work/root" / --proc /proc --dev /dev --tmpfs /tmp true)
-    # It refuses to look at a mix of versions 1 and 2: the second is hidden from it, where there is one.
-    crun=$(export -f timed median && export work rounds && unshare --mount bash -c 'umount -l /sys/fs/cgroup/unified 2>/dev/null
-        timed crun crun --root "$work/crun" --cgroup-manager=disabled run --bundle "$work/bundle" bench')
+    crun=$(crun_run cgroupfs grouped)
+    bare=$(crun_run disabled bare)
     dockerd_up
     docker=$(rounds=$((rounds / 5 + 1)) timed docker docker run --rm --network=none bench true)
     row 'run --rm --network none IMAGE true, ms' "$ours" '' ''
     row '  bubblewrap, all namespaces' "$bwrap" "$(ratio "$ours" "$bwrap")" 'of ours to it; wanted: at most 1.5'
-    row '  crun run' "$crun" "$(ratio "$crun" "$ours")" 'of it to ours; wanted: at least 4'
+    row '  crun run, with control groups' "$crun" "$(ratio "$crun" "$ours")" 'of it to ours; wanted: at least 4'
+    row '  crun run, without' "$bare" "$(ratio "$bare" "$ours")" 'of it to ours'
     row '  docker run --network=none' "$docker" "$(ratio "$docker" "$ours")" 'of it to ours; wanted: at least 30'
+}
+
+row_docker() { # the same client, first against our engine, then against dockerd, each in a network namespace of its own
+    rootfs
+    ours apart apart
+    dockerd_up
+    local network ours docker wanted
+    for network in none bridge; do
+        ours=$(timed "client-$network" docker --host "unix://$work/apart/engine.sock" run --rm --network "$network" sandlot/starter true)
+        docker=$(rounds=$((rounds / 5 + 1)) timed "dockerd-$network" docker run --rm --network "$network" bench true)
+        wanted=$([ "$network" = none ] && echo 4 || echo 5)
+        row "docker run --rm --network $network IMAGE true, ms" "$ours" '' ''
+        row '  the same client against dockerd' "$docker" "$(ratio "$docker" "$ours")" "of it to ours; wanted: at least $wanted"
+    done
 }
 
 limit() { # run|pty: the median of the least that a container can cost
@@ -80,10 +111,12 @@ limit() { # run|pty: the median of the least that a container can cost
 }
 
 row_prompt() {
-    local ours least
+    local ours ready least
     ours=$(measure sandlot engine prompt "$rounds" | cut -d' ' -f1)
+    ready=$(measure sandlot engine ready "$rounds" | cut -d' ' -f1)
     least=$(limit pty)
     row 'cold clone to the first byte of a prompt, in the engine, ms' "$ours" '' ''
+    row '  the same from a blank, which was begun before' "$ready" '' ''
     row '  the same system calls and nothing else (bench/limit.c)' "$least" "$(ratio "$ours" "$least")" 'of ours to it; wanted: at most 1.3'
 }
 
