@@ -40,7 +40,7 @@ async fn first_processes_executions_and_terminals_have_three_streams_and_no_more
     let null = ["/dev/null"; 3].map(str::to_owned).to_vec();
     for init in [Init::Command, Init::Reaper, Init::Only] {
         let (spec, fds) = s.container(init, (init != Init::Only).then(|| wait(Stdio::Null)));
-        let first = s.client.start(&spec, fds).await.unwrap();
+        let first = s.start(&spec, fds).await.unwrap();
         let mut open = open_of(first.pid);
         let begun = std::time::Instant::now();
         // An init closes what it was told by when it has told that it is up; it has one more, by which it hears of signals.

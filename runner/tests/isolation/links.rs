@@ -146,7 +146,7 @@ async fn what_set_up_writes_to_proc_is_not_redirected_by_a_mount() {
     let source = MountSource::Detached(0);
     spec.mounts.push(Mount { source, target: "/proc/sys/user".into(), readonly: false });
     match s.run(&spec, fds).await {
-        Err(Error::Refused(f)) => assert_eq!(f.step, "setting the sysctl user.max_user_namespaces to 0"),
+        Err(Error::Refused(f)) => assert_eq!(f.step, "setting the sysctl user.max_mnt_namespaces to 0"),
         other => panic!("expected a refusal, got {other:?}"),
     }
 }

@@ -57,7 +57,7 @@ async fn nothing_of_the_spawners_memory_is_read_at_either_level() {
             let mut s = Spawned::of(Path::new(env!("CARGO_BIN_EXE_sandlot")), range).await;
             let first = (init == Init::Reaper).then(|| sh("sleep 1000"));
             let (spec, fds) = armed(&s, init, first);
-            s.client.start(&spec, fds).await.unwrap();
+            s.start(&spec, fds).await.unwrap();
             let code = interpreted(&format!("{SPY}sys.exit(spy(b\"spawner\" + b\".sock\"))"));
             for (n, walls) in Walls::EACH.into_iter().enumerate() {
                 let (_, spy) = walls.around(sh(&code));
