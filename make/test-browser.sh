@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo build --workspace --bins --locked
+cargo build --package sandlot-server --example replay --locked
 export SANDLOT_STAGE="$(make/target-dir.sh)/debug/sandlot-stage"
+export SANDLOT_REPLAY="$(make/target-dir.sh)/debug/examples/replay"
 cd tests/browser
 node --test --test-reporter=spec ./*.test.mjs

@@ -3,10 +3,9 @@
 //! Knows neither HTTP nor the engine: it is handed a pty's master and a ring. One task owns both ([`task`]); this is
 //! the handle by which others reach it.
 
-mod modes;
 pub mod outbox;
 pub mod protocol;
-mod screen;
+pub mod screen;
 mod skim;
 mod taken;
 mod task;
