@@ -70,8 +70,10 @@ impl Engine {
     /// # Errors
     /// What drawing an id answers.
     pub(super) fn refill(&self) -> Result<(), Error> {
+        // Where there are few ranges, most of them are for who asks.
+        let most = usize::try_from(self.settings.slots / 8).unwrap_or(usize::MAX);
         let mut all = self.blanks.lock();
-        while all.len() < self.settings.blanks {
+        while all.len() < self.settings.blanks.min(most) {
             let Some(slot) = self.slots.take() else { break };
             let (id, range) = (super::create::identifier()?, slot.range());
             let ahead = self.begin(&id, range, Resources::default(), Profile::Standard);
