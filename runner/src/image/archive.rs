@@ -17,7 +17,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Damaged`] for what is no image archive; nothing of it is kept then.
-    pub fn load(&self, archive: impl Read) -> Result<Vec<String>, Error> {
+    pub fn load(&self, archive: impl Read + Send) -> Result<Vec<String>, Error> {
         let done = self.load_all(archive);
         if done.is_err() {
             self.collect_quietly();
@@ -25,7 +25,7 @@ impl Store {
         done
     }
 
-    fn load_all(&self, archive: impl Read) -> Result<Vec<String>, Error> {
+    fn load_all(&self, archive: impl Read + Send) -> Result<Vec<String>, Error> {
         let dir = self.making()?;
         let at = dir.path();
         unpack::unpack(archive, at, self.limits)?;
@@ -135,7 +135,7 @@ impl Store {
     /// See [`Error`].
     pub fn import(
         &self,
-        archive: impl Read,
+        archive: impl Read + Send,
         name: Option<&Reference>,
         words: (&[String], &str),
     ) -> Result<Digest, Error> {
@@ -148,7 +148,7 @@ impl Store {
 
     fn import_one(
         &self,
-        archive: impl Read,
+        archive: impl Read + Send,
         name: Option<&Reference>,
         (changes, message): (&[String], &str),
     ) -> Result<Digest, Error> {

@@ -4,9 +4,9 @@
 
 use super::Digest;
 use super::digest::Hasher;
-use std::cell::Cell;
-use std::io::{self, Read};
-use std::rc::Rc;
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a layer may cost.
 #[derive(Debug, Clone, Copy)]
@@ -33,24 +33,26 @@ const MAX_HEADER: u64 = 1 << 20;
 pub(super) struct Meter {
     limits: Limits,
     /// Packed bytes so far.
-    packed: Cell<u64>,
-    /// While an entry's header is read: the bytes that it may still have.
-    header: Cell<Option<u64>>,
+    packed: AtomicU64,
+    /// While an entry's header is read: the bytes that it may still have; [`NO_HEADER`] while none is.
+    header: AtomicU64,
 }
 
+const NO_HEADER: u64 = u64::MAX;
+
 impl Meter {
-    pub(super) fn new(limits: Limits) -> Rc<Self> {
-        Rc::new(Self { limits, packed: Cell::new(0), header: Cell::new(None) })
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self { limits, packed: AtomicU64::new(0), header: AtomicU64::new(NO_HEADER) })
     }
 
     /// An entry's header comes now, and is held in memory.
     pub(super) fn begin_header(&self) {
-        self.header.set(Some(MAX_HEADER));
+        self.header.store(MAX_HEADER, Ordering::Relaxed);
     }
 
     /// What comes now goes to where it belongs.
     pub(super) fn end_header(&self) {
-        self.header.set(None);
+        self.header.store(NO_HEADER, Ordering::Relaxed);
     }
 
     /// Whether so many bytes may come out of what was read so far.
@@ -59,7 +61,7 @@ impl Meter {
         if bytes > most {
             return Err(format!("more than {most} bytes unpacked"));
         }
-        if bytes > HARMLESS && bytes / ratio > self.packed.get() {
+        if bytes > HARMLESS && bytes / ratio > self.packed.load(Ordering::Relaxed) {
             return Err(format!("more than {ratio} times its packed size"));
         }
         Ok(())
@@ -69,11 +71,11 @@ impl Meter {
 /// Counts packed bytes.
 pub(super) struct Tracked<R> {
     inner: R,
-    meter: Rc<Meter>,
+    meter: Arc<Meter>,
 }
 
 impl<R: Read> Tracked<R> {
-    pub(super) fn new(inner: R, meter: Rc<Meter>) -> Self {
+    pub(super) fn new(inner: R, meter: Arc<Meter>) -> Self {
         Self { inner, meter }
     }
 }
@@ -81,7 +83,7 @@ impl<R: Read> Tracked<R> {
 impl<R: Read> Read for Tracked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
-        self.meter.packed.set(self.meter.packed.get() + n as u64);
+        self.meter.packed.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
 }
@@ -91,31 +93,46 @@ pub(super) struct Bounded<R> {
     inner: R,
     hasher: Hasher,
     bytes: u64,
-    meter: Rc<Meter>,
+    /// Bytes of the inner buffer that were hashed and not read yet.
+    hashed: usize,
+    meter: Arc<Meter>,
 }
 
-impl<R: Read> Bounded<R> {
-    pub(super) fn new(inner: R, meter: Rc<Meter>) -> Self {
-        Self { inner, hasher: Hasher::default(), bytes: 0, meter }
+impl<R: BufRead> Bounded<R> {
+    pub(super) fn new(inner: R, meter: Arc<Meter>) -> Self {
+        Self { inner, hasher: Hasher::default(), bytes: 0, hashed: 0, meter }
     }
 
     /// The digest of all that passed.
     pub(super) fn finish(self) -> Digest {
         self.hasher.finish()
     }
+
+    /// Takes what comes next in.
+    fn next(&mut self) -> io::Result<()> {
+        let piece = self.inner.fill_buf()?;
+        self.hasher.update(piece);
+        self.hashed = piece.len();
+        self.bytes += piece.len() as u64;
+        self.meter.allows(self.bytes).map_err(io::Error::other)
+    }
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: BufRead> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..n]);
-        self.bytes += n as u64;
-        self.meter.allows(self.bytes).map_err(io::Error::other)?;
-        if let Some(left) = self.meter.header.get() {
+        if self.hashed == 0 {
+            self.next()?;
+        }
+        let mut piece = self.inner.fill_buf()?;
+        let n = piece.read(buffer)?;
+        self.inner.consume(n);
+        self.hashed -= n;
+        let left = self.meter.header.load(Ordering::Relaxed);
+        if left != NO_HEADER {
             let long =
                 || io::Error::other(format!("the header of an entry is longer than {MAX_HEADER} bytes"));
-            // The buffer above reads ahead: its size is the error of this count, and never to the entry's harm.
-            self.meter.header.set(Some(left.checked_sub(n as u64).ok_or_else(long)?));
+            let left = left.checked_sub(n as u64).ok_or_else(long)?;
+            self.meter.header.store(left, Ordering::Relaxed);
         }
         Ok(n)
     }

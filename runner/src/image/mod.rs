@@ -3,6 +3,7 @@
 //! [`Store`] is the face of it: images come in by pulling, loading or importing, are given out by
 //! [`Store::resolve`] as directories of unpacked layers, and go by pushing and saving. It knows no container, no HTTP server and no user interface.
 
+mod ahead;
 mod archive;
 mod beyond;
 mod busy;
@@ -10,7 +11,9 @@ mod commit;
 mod credentials;
 mod digest;
 mod download;
+mod dress;
 mod error;
+mod gzip;
 mod hold;
 pub mod inflate;
 mod instruction;

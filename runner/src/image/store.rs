@@ -201,7 +201,7 @@ impl Store {
     }
 
     /// Unpacks a layer if it is the one expected; it is kept by [`Store::keep`].
-    pub(super) fn unpack(&self, packed: impl Read, expected: &Digest) -> Result<Unpacked, Error> {
+    pub(super) fn unpack(&self, packed: impl Read + Send, expected: &Digest) -> Result<Unpacked, Error> {
         use std::os::unix::fs::PermissionsExt;
         let dir = self.making()?;
         let tree = dir.path().join("tree");

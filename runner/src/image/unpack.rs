@@ -5,20 +5,25 @@
 //! bytes, entries and the ratio of both sizes are bounded. The caller deletes the target when this fails.
 
 use super::Digest;
+use super::ahead::Ahead;
+use super::dress::{dress, own, stamps, times};
+use super::gzip::Gzip;
 use super::meter::{Bounded, Limits, Meter, Tracked};
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, XattrFlags, chownat,
-    fchmod, fchown, fsetxattr, linkat, mkdirat, mknodat, openat, openat2, symlinkat, unlinkat, utimensat,
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fchmod, fsetxattr, futimens, linkat, mkdirat,
+    mknodat, openat, openat2, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use tar::{Entry, EntryType};
 
+/// Bytes read and written at a time.
+const BUFFER: usize = 128 << 10;
 /// How deep directories may be nested: deleting them again takes a descriptor for each level.
 const MAX_DEPTH: usize = 256;
 
@@ -41,7 +46,7 @@ pub enum Error {
     },
 }
 
-fn at<E: Into<io::Error>>(what: &Path) -> impl FnOnce(E) -> Error {
+pub(super) fn at<E: Into<io::Error>>(what: &Path) -> impl FnOnce(E) -> Error {
     let what = what.display().to_string();
     move |e| Error::Io { what, source: e.into() }
 }
@@ -51,12 +56,25 @@ fn at<E: Into<io::Error>>(what: &Path) -> impl FnOnce(E) -> Error {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn unpack(packed: impl Read, into: &Path, limits: Limits) -> Result<Digest, Error> {
-    let whole = Path::new("the layer");
+pub fn unpack(packed: impl Read + Send, into: &Path, limits: Limits) -> Result<Digest, Error> {
     let meter = Meter::new(limits);
-    let bounded = plain(packed, &meter).map_err(at(whole))?;
-    let mut archive = tar::Archive::new(BufReader::with_capacity(256 * 1024, bounded));
-    let mut tree = Tree::new(into, Rc::clone(&meter))?;
+    // Decompressing takes as long as all the rest: each has a processor.
+    std::thread::scope(|scope| {
+        let of = Arc::clone(&meter);
+        let plain = Ahead::start(scope, move || plain(packed, of)).map_err(at(Path::new("the layer")))?;
+        extract(Bounded::new(plain, Arc::clone(&meter)), into, (&meter, limits))
+    })
+}
+
+/// Fills the directory with what the archive holds.
+fn extract(
+    plain: Bounded<impl BufRead>,
+    into: &Path,
+    (meter, limits): (&Arc<Meter>, Limits),
+) -> Result<Digest, Error> {
+    let whole = Path::new("the layer");
+    let mut archive = tar::Archive::new(plain);
+    let mut tree = Tree::new(into, Arc::clone(meter))?;
     let mut count = 0;
     let mut entries = archive.entries().map_err(at(whole))?;
     loop {
@@ -76,31 +94,33 @@ pub fn unpack(packed: impl Read, into: &Path, limits: Limits) -> Result<Digest, 
     tree.finish()?;
     let mut rest = archive.into_inner();
     io::copy(&mut rest, &mut io::sink()).map_err(at(whole))?;
-    Ok(rest.into_inner().finish())
+    Ok(rest.finish())
 }
 
 /// The diff id of a layer that need not be unpacked.
 pub(super) fn diff_id(packed: impl Read, limits: Limits) -> Result<Digest, Error> {
     let whole = Path::new("the layer");
-    let mut bounded = plain(packed, &Meter::new(limits)).map_err(at(whole))?;
+    let meter = Meter::new(limits);
+    let plain = plain(packed, Arc::clone(&meter)).map_err(at(whole))?;
+    let mut bounded = Bounded::new(plain, meter);
     io::copy(&mut bounded, &mut io::sink()).map_err(at(whole))?;
     Ok(bounded.finish())
 }
 
-/// What is inside the compression, bounded and hashed.
-fn plain<'a>(packed: impl Read + 'a, meter: &Rc<Meter>) -> io::Result<Bounded<Box<dyn Read + 'a>>> {
+/// What is inside the compression.
+fn plain<'a>(packed: impl Read + 'a, meter: Arc<Meter>) -> io::Result<Box<dyn BufRead + 'a>> {
     let mut packed = packed;
     let mut magic = [0; 4];
     let filled = fill(&mut packed, &mut magic)?;
     let head = io::Cursor::new(magic).take(filled as u64);
-    let source = Tracked::new(head.chain(packed), Rc::clone(meter));
-    let buffered = BufReader::with_capacity(256 * 1024, source);
-    let plain: Box<dyn Read + 'a> = match magic {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::with_buffer(buffered)?),
+    let buffered = BufReader::with_capacity(BUFFER, Tracked::new(head.chain(packed), meter));
+    Ok(match magic {
+        [0x1f, 0x8b, ..] => Box::new(Gzip::new(buffered)),
+        [0x28, 0xb5, 0x2f, 0xfd] => {
+            Box::new(BufReader::with_capacity(BUFFER, zstd::Decoder::with_buffer(buffered)?))
+        }
         _ => Box::new(buffered),
-    };
-    Ok(Bounded::new(plain, Rc::clone(meter)))
+    })
 }
 
 fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
@@ -126,70 +146,85 @@ struct Tree {
     top: usize,
     /// Bytes of all files, with the holes that a sparse one has.
     bytes: u64,
-    meter: Rc<Meter>,
+    meter: Arc<Meter>,
+    buffer: Vec<u8>,
+    /// The directory of the entry before, until something there is another than it was.
+    near: Option<(PathBuf, OwnedFd)>,
 }
 
 impl Tree {
-    fn new(into: &Path, meter: Rc<Meter>) -> Result<Self, Error> {
+    fn new(into: &Path, meter: Arc<Meter>) -> Result<Self, Error> {
         let root: OwnedFd = File::open(into).map_err(at(into))?.into();
         let top = depth(root.as_fd()).map_err(at(into))?;
-        Ok(Self { root, directories: Vec::new(), top, bytes: 0, meter })
+        let buffer = vec![0; BUFFER];
+        Ok(Self { root, directories: Vec::new(), top, bytes: 0, meter, buffer, near: None })
     }
 
     fn entry(&mut self, entry: &mut Entry<'_, impl Read>) -> Result<(), Error> {
         let named = entry.path().map_err(at(Path::new("an entry's name")))?.into_owned();
         let path = inside(&named)?;
         let Some(name) = path.file_name().map(ToOwned::to_owned) else { return self.dress_root(entry) };
-        let parent = self.directory(path.parent().unwrap_or(Path::new("")))?;
-        if let Some(hidden) = name.as_bytes().strip_prefix(b".wh.") {
-            return whiteout(parent.as_fd(), hidden, &path);
-        }
+        let above = path.parent().unwrap_or(Path::new(""));
+        let parent = match self.near.take() {
+            Some((near, directory)) if near == above => directory,
+            _ => self.directory(above)?,
+        };
+        let place = Place { parent: parent.as_fd(), name: name.as_ref(), path: &path };
+        let changed = match name.as_bytes().strip_prefix(b".wh.") {
+            Some(hidden) => whiteout(place.parent, hidden, &path).map(|()| Changed::No)?,
+            None => self.make_entry(entry, &place)?,
+        };
+        // A link that was replaced may have been a part of the way here.
+        self.near = (changed == Changed::No).then(|| (above.to_owned(), parent));
+        Ok(())
+    }
+
+    fn make_entry(&mut self, entry: &mut Entry<'_, impl Read>, place: &Place<'_>) -> Result<Changed, Error> {
+        let Place { parent, name, path } = *place;
         let header = entry.header().clone();
-        let kind = header.entry_type();
-        if !kind.is_dir() && !kind.is_pax_global_extensions() {
-            match unlinkat(&parent, name.as_os_str(), AtFlags::empty()) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                Err(Errno::ISDIR) => return Err(at(&path)(io::Error::from(Errno::ISDIR))),
-                Err(e) => return Err(at(&path)(e)),
-            }
-        }
-        match kind {
+        let seconds = header.mtime().unwrap_or(0);
+        match header.entry_type() {
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
                 self.bytes = self.bytes.saturating_add(entry.size());
-                self.meter.allows(self.bytes).map_err(|e| at(&path)(io::Error::other(e)))?;
+                self.meter.allows(self.bytes).map_err(|e| at(path)(io::Error::other(e)))?;
                 let flags =
                     OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let file = openat(&parent, name.as_os_str(), flags, Mode::from_raw_mode(0o600))
-                    .map_err(at(&path))?;
+                let (file, changed) =
+                    place.anew(|| openat(parent, name, flags, Mode::from_raw_mode(0o600)))?;
                 let mut file = File::from(file);
-                io::copy(entry, &mut file).map_err(at(&path))?;
-                dress(file.as_fd(), &header, entry, &path)?;
-                times(parent.as_fd(), name.as_os_str().as_ref(), header.mtime().unwrap_or(0), &path)
+                pour(entry, &mut file, &mut self.buffer).map_err(at(path))?;
+                dress(file.as_fd(), &header, entry, path)?;
+                futimens(&file, &stamps(seconds)).map_err(at(path))?;
+                Ok(changed)
             }
             EntryType::Directory => {
-                self.make(parent.as_fd(), name.as_os_str().as_ref(), &path)?;
-                let made = openat(&parent, name.as_os_str(), DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
-                dress(made.map_err(at(&path))?.as_fd(), &header, entry, &path)?;
-                self.directories.push((path, header.mtime().unwrap_or(0)));
-                Ok(())
+                self.make(parent, name, path)?;
+                let made = openat(parent, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
+                dress(made.map_err(at(path))?.as_fd(), &header, entry, path)?;
+                self.directories.push((path.to_owned(), seconds));
+                Ok(Changed::No)
             }
             EntryType::Symlink => {
-                let to = entry.link_name().map_err(at(&path))?.unwrap_or_default().into_owned();
-                symlinkat(&to, &parent, name.as_os_str()).map_err(at(&path))?;
-                own(parent.as_fd(), name.as_os_str().as_ref(), &header, &path)?;
-                times(parent.as_fd(), name.as_os_str().as_ref(), header.mtime().unwrap_or(0), &path)
+                let to = entry.link_name().map_err(at(path))?.unwrap_or_default().into_owned();
+                let ((), changed) = place.anew(|| symlinkat(&to, parent, name))?;
+                own(parent, name, &header, path)?;
+                times(parent, name, seconds, path)?;
+                Ok(changed)
             }
             EntryType::Link => {
-                let to = entry.link_name().map_err(at(&path))?.unwrap_or_default().into_owned();
-                self.link(&to, parent.as_fd(), name.as_os_str().as_ref(), &path)
+                let to = entry.link_name().map_err(at(path))?.unwrap_or_default().into_owned();
+                self.link(&to, place)
             }
             EntryType::Fifo => {
                 let mode = Mode::from_raw_mode(header.mode().unwrap_or(0o600) & 0o7777);
-                mknodat(&parent, name.as_os_str(), FileType::Fifo, mode, 0).map_err(at(&path))?;
-                own(parent.as_fd(), name.as_os_str().as_ref(), &header, &path)
+                let ((), changed) = place.anew(|| mknodat(parent, name, FileType::Fifo, mode, 0))?;
+                own(parent, name, &header, path)?;
+                Ok(changed)
             }
-            // Devices: nobody may use one in a user namespace, and every container has the six that it needs.
-            _ => Ok(()),
+            EntryType::XGlobalHeader => Ok(Changed::No),
+            // Devices: nobody may use one in a user namespace, and every container has the six that it needs. What had
+            // the name before is hidden all the same.
+            _ => place.clear(),
         }
     }
 
@@ -227,11 +262,12 @@ impl Tree {
     }
 
     /// A hard link, to what lies inside only.
-    fn link(&self, to: &Path, parent: BorrowedFd<'_>, name: &Path, path: &Path) -> Result<(), Error> {
+    fn link(&self, to: &Path, place: &Place<'_>) -> Result<Changed, Error> {
         let target = inside(to)?;
         let file = target.file_name().ok_or_else(|| Error::Outside(to.to_owned()))?;
         let holder = self.directory(target.parent().unwrap_or(Path::new("")))?;
-        linkat(&holder, file, parent, name, AtFlags::empty()).map_err(at(path))
+        let link = || linkat(&holder, file, place.parent, place.name, AtFlags::empty());
+        place.anew(link).map(|((), changed)| changed)
     }
 
     fn finish(&self) -> Result<(), Error> {
@@ -241,6 +277,53 @@ impl Tree {
             utimensat(&directory, "", &stamps(*seconds), flags).map_err(at(path))?;
         }
         Ok(())
+    }
+}
+
+/// Where an entry is made.
+struct Place<'a> {
+    parent: BorrowedFd<'a>,
+    name: &'a Path,
+    /// From the root, for messages.
+    path: &'a Path,
+}
+
+/// Whether something was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changed {
+    No,
+    Yes,
+}
+
+impl Place<'_> {
+    /// Makes something, in the place of what is there.
+    fn anew<T>(&self, make: impl Fn() -> rustix::io::Result<T>) -> Result<(T, Changed), Error> {
+        match make() {
+            Err(Errno::EXIST) => {
+                let changed = self.clear()?;
+                make().map(|made| (made, changed)).map_err(at(self.path))
+            }
+            other => other.map(|made| (made, Changed::No)).map_err(at(self.path)),
+        }
+    }
+
+    /// Removes what is there, unless it is a directory.
+    fn clear(&self) -> Result<Changed, Error> {
+        match unlinkat(self.parent, self.name, AtFlags::empty()) {
+            Ok(()) => Ok(Changed::Yes),
+            Err(Errno::NOENT) => Ok(Changed::No),
+            Err(e) => Err(at(self.path)(e)),
+        }
+    }
+}
+
+/// Writes all that can be read.
+fn pour(from: &mut impl Read, to: &mut File, buffer: &mut [u8]) -> io::Result<()> {
+    loop {
+        match from.read(buffer)? {
+            0 => return Ok(()),
+            n => to.write_all(&buffer[..n])?,
+        }
     }
 }
 
@@ -281,52 +364,4 @@ fn whiteout(parent: BorrowedFd<'_>, hidden: &[u8], path: &Path) -> Result<(), Er
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(e) => Err(at(path)(e)),
     }
-}
-
-/// Owner, mode and extended attributes of a file or directory that is open.
-fn dress(
-    fd: BorrowedFd<'_>,
-    header: &tar::Header,
-    entry: &mut Entry<'_, impl Read>,
-    path: &Path,
-) -> Result<(), Error> {
-    let (uid, gid) = owner(header, path)?;
-    fchown(fd, Some(uid), Some(gid)).map_err(at(path))?;
-    fchmod(fd, Mode::from_raw_mode(header.mode().unwrap_or(0o644) & 0o7777)).map_err(at(path))?;
-    let Some(extensions) = entry.pax_extensions().map_err(at(path))? else { return Ok(()) };
-    for extension in extensions {
-        let extension = extension.map_err(at(path))?;
-        let Some(name) = extension.key().ok().and_then(|k| k.strip_prefix("SCHILY.xattr.")) else { continue };
-        // What an overlay or the host's own tools would believe does not come out of an image.
-        if name.starts_with("trusted.") || name.contains("overlay.") {
-            continue;
-        }
-        match fsetxattr(fd, name, extension.value_bytes(), XattrFlags::empty()) {
-            Ok(()) | Err(Errno::NOTSUP) => {}
-            Err(e) => return Err(at(path)(e)),
-        }
-    }
-    Ok(())
-}
-
-fn owner(header: &tar::Header, path: &Path) -> Result<(Uid, Gid), Error> {
-    // A container has 65,536 ids; what lies beyond belongs to nobody there.
-    let id = |n: io::Result<u64>| n.map(|n| u32::try_from(n).ok().filter(|n| *n < 65_536).unwrap_or(65_534));
-    let uid = id(header.uid()).map_err(at(path))?;
-    let gid = id(header.gid()).map_err(at(path))?;
-    Ok((Uid::from_raw(uid), Gid::from_raw(gid)))
-}
-
-fn own(parent: BorrowedFd<'_>, name: &Path, header: &tar::Header, path: &Path) -> Result<(), Error> {
-    let (uid, gid) = owner(header, path)?;
-    chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).map_err(at(path))
-}
-
-fn stamps(seconds: u64) -> Timestamps {
-    let time = Timespec { tv_sec: i64::try_from(seconds).unwrap_or(0), tv_nsec: 0 };
-    Timestamps { last_access: time, last_modification: time }
-}
-
-fn times(parent: BorrowedFd<'_>, name: &Path, seconds: u64, path: &Path) -> Result<(), Error> {
-    utimensat(parent, name, &stamps(seconds), AtFlags::SYMLINK_NOFOLLOW).map_err(at(path))
 }
