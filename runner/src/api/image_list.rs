@@ -5,7 +5,7 @@ use super::filters::{Filters, glob};
 use super::query::Parameters;
 use super::version::Version;
 use crate::engine::Engine;
-use crate::image::Image;
+use crate::image::{Image, Reference, with_tag};
 use axum::Json;
 use axum::extract::{Query, State};
 use serde_json::{Value, json};
@@ -33,12 +33,9 @@ pub(super) async fn list(
         None => Ok(None),
     };
     let (before, since, until) = (moment("before")?, moment("since")?, filters.until()?);
-    let named =
-        |image: &Image| filters.any("reference", |wanted| image.tags.iter().any(|tag| like(wanted, tag)));
     let suits = |image: &&Image| {
         let labels = image.config.config().as_ref().and_then(|c| c.labels().clone()).unwrap_or_default();
-        named(image)
-            && filters.labels(&labels.into_iter().collect())
+        filters.labels(&labels.into_iter().collect())
             && dangling.is_none_or(|dangling| image.tags.is_empty() == dangling)
             && before.is_none_or(|before| created(image).is_none_or(|c| c < before))
             && since.is_none_or(|since| created(image).is_some_and(|c| c > since))
@@ -48,7 +45,17 @@ pub(super) async fn list(
     let mut all = engine.images.list()?;
     all.sort_by_key(|image| std::cmp::Reverse(created(image)));
     let sizes = shared_sizes(&all, shared);
-    let chosen = all.iter().filter(suits);
+    let patterns = filters.values("reference");
+    if !patterns.is_empty() {
+        // Of an image of several names, those alone are shown.
+        let named = |name: &String| patterns.iter().any(|pattern| like(pattern, name));
+        for image in &mut all {
+            image.tags.retain(named);
+            image.digests.retain(named);
+        }
+    }
+    let named = |image: &&Image| patterns.is_empty() || !image.tags.is_empty() || !image.digests.is_empty();
+    let chosen = all.iter().filter(|image| suits(image) && named(image));
     Ok(Json(chosen.map(|image| summary(image, spoken, sizes.get(&image.id.to_string()), None)).collect()))
 }
 
@@ -88,7 +95,8 @@ fn shared_sizes(all: &[Image], shared: Shared) -> BTreeMap<String, u64> {
     all.iter().map(|image| (image.id.to_string(), size(image))).collect()
 }
 
-fn created(image: &Image) -> Option<jiff::Timestamp> {
+/// When an image was made.
+pub(super) fn created(image: &Image) -> Option<jiff::Timestamp> {
     image.config.created().as_deref()?.parse().ok()
 }
 
@@ -119,9 +127,14 @@ fn summary(
     all
 }
 
-/// Whether a tag is like a pattern, which may be of its name alone.
-fn like(pattern: &str, tag: &str) -> bool {
-    glob(pattern, tag) || tag.rsplit_once(':').is_some_and(|(name, _)| glob(pattern, name))
+/// Whether a name is like a pattern, which may be of its repository alone, or in full.
+fn like(pattern: &str, name: &str) -> bool {
+    let bare = name.split_once('@').map_or(name, |(bare, _)| bare);
+    let bare = bare.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(bare, |(bare, _)| bare);
+    let tagged = with_tag(pattern) == pattern;
+    let full = pattern.parse::<Reference>().ok();
+    let full = full.map(|full| if tagged { full.to_string() } else { full.familiar_name() });
+    glob(pattern, name) || glob(pattern, bare) || full.is_some_and(|full| full == name || full == bare)
 }
 
 #[cfg(test)]
@@ -137,6 +150,10 @@ mod tests {
             ("*", "a/b:1", false),
             ("*/*:2", "a/b:1", false),
             ("b", "a/b:1", false),
+            ("docker.io/library/busybox", "busybox:1", true),
+            ("docker.io/library/busybox:2", "busybox:1", false),
+            ("127.0.0.1:5000/x", "127.0.0.1:5000/x:1", true),
+            ("a/*", "a/b@sha256:12", true),
         ] {
             assert_eq!(like(pattern, tag), fits, "{pattern} {tag}");
         }

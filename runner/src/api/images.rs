@@ -1,9 +1,10 @@
 //! Images: what is here, and what they are called.
 
 use super::error::{Answer, Error};
+use super::image_list::created;
 use super::query::Parameters;
 use crate::engine::Engine;
-use crate::image::{self, Digest, Image, Reference};
+use crate::image::{self, Image, Reference};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
@@ -15,16 +16,20 @@ impl From<image::Error> for Error {
         use image::Error as E;
         let status = match &error {
             E::NotFound(_) | E::NoneToPush(_) | E::NoTag(_) => StatusCode::NOT_FOUND,
-            E::InUse(_) | E::Several(_) => StatusCode::CONFLICT,
+            E::NameInUse { .. } | E::Conflict { .. } => StatusCode::CONFLICT,
             E::Damaged(_) | E::Wrong { .. } | E::Unpack(_) | E::Layer { .. } => StatusCode::BAD_REQUEST,
+            E::Registry(image::RegistryError::NotFound { .. } | image::RegistryError::Unauthorized(_)) => {
+                StatusCode::NOT_FOUND
+            }
             E::Registry(_) | E::Io(_) | E::Write { .. } | E::Stopped => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())
     }
 }
 
-fn created(image: &Image) -> Option<jiff::Timestamp> {
-    image.config.created().as_deref()?.parse().ok()
+/// `GET /images/search`
+pub(super) async fn search() -> Answer {
+    Err(Error::bad("searching is refused: the engine asks registries only for images that are named"))
 }
 
 /// `GET /images/{name}/json`, `…/history` and `…/get`
@@ -60,7 +65,7 @@ fn inspect(image: &Image, document: &Value) -> Value {
         "VirtualSize": image.size,
         "GraphDriver": { "Name": "overlay2", "Data": {} },
         "RootFS": { "Type": "layers", "Layers": layers },
-        "Metadata": { "LastTagTime": null },
+        "Metadata": { "LastTagTime": "0001-01-01T00:00:00Z" },
     })
 }
 
@@ -91,33 +96,23 @@ pub(super) async fn post(
     headers: HeaderMap,
 ) -> Answer {
     if let Some(name) = path.strip_suffix("/push") {
-        return super::transfer::push(engine, name, &p, &headers);
+        return super::transfer::push(engine, name, &p, &headers).await;
     }
     let Some(name) = path.strip_suffix("/tag") else {
         let words = format!("POST /images/{path}: this call is not there (yet)");
         return Err(Error::new(StatusCode::NOT_FOUND, words));
     };
-    let target = format!("{}:{}", p.text("repo").unwrap_or_default(), p.text("tag").unwrap_or("latest"));
+    let repository = p.text("repo").unwrap_or_default();
+    if repository.contains('@') {
+        return Err(Error::bad("refusing to create a tag with a digest reference"));
+    }
+    let target = p.text("tag").map_or(repository.to_owned(), |tag| format!("{repository}:{tag}"));
     let target = reference(&target)?;
     engine.images.tag(name, &target)?;
     if let Ok(image) = engine.images.resolve(name) {
         engine.events.image("tag", &image.id.to_string(), &target.to_string());
     }
     Ok(StatusCode::CREATED.into_response())
-}
-
-/// `DELETE /images/{name}`
-pub(super) async fn remove(
-    State(engine): State<Engine>,
-    Path(name): Path<String>,
-    Query(p): Query<Parameters>,
-) -> Answer<Json<Vec<Value>>> {
-    let used = |id: &Digest| engine.containers().iter().any(|c| c.record().image == id.to_string());
-    let id = engine.images.resolve(&name).map(|image| image.id.to_string());
-    let (untagged, deleted) = engine.images.remove(&name, p.on("force"), used)?;
-    engine.events.removed(&id.unwrap_or(name), &untagged, &deleted);
-    let names = untagged.into_iter().map(|n| json!({ "Untagged": n }));
-    Ok(Json(names.chain(deleted.into_iter().map(|d| json!({ "Deleted": d }))).collect()))
 }
 
 pub(super) fn reference(text: &str) -> Answer<Reference> {

@@ -27,6 +27,7 @@ mod networks;
 mod peer;
 pub mod policy;
 mod query;
+mod removal;
 mod router;
 mod sandlot;
 mod save;

@@ -3,7 +3,7 @@
 use super::policy::Policy;
 use super::{
     attach, build, checkpoints, containers, events, exec, files, image_list, images, info, inspect, list,
-    logs, networks, policy, sandlot, save, stats, system, transfer, unknown, volumes,
+    logs, networks, policy, removal, sandlot, save, stats, system, transfer, unknown, volumes,
 };
 use crate::engine::Engine;
 use axum::Router;
@@ -40,12 +40,14 @@ fn system_routes() -> Router<Engine> {
         .route("/images/create", post(transfer::create))
         .route("/images/load", post(transfer::load))
         .route("/images/get", get(save::several))
-        .route("/images/prune", post(save::prune))
+        .route("/images/prune", post(removal::prune))
+        .route("/images/search", get(images::search))
+        .route("/distribution/{*name}", get(transfer::distribution))
         .route("/commit", post(files::commit))
         .route("/build", post(build::build))
         .route("/build/cancel", post(build::cancel))
         .route("/build/prune", post(build::prune))
-        .route("/images/{*name}", get(images::get).post(images::post).delete(images::remove))
+        .route("/images/{*name}", get(images::get).post(images::post).delete(removal::remove))
         .route("/networks", get(networks::list))
         .route("/networks/create", post(networks::create))
         .route("/networks/prune", post(networks::prune))

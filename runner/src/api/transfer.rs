@@ -1,11 +1,12 @@
 //! Images on their way: pulled, pushed, loaded and imported, with progress as Docker's JSON lines; and logins.
 
 use super::error::{Answer, Error};
+use super::images;
 use super::query::{Parameters, all};
 use crate::engine::Engine;
 use crate::image::{self, Credentials, Event, Platform, Progress, Pull, Push, Step};
 use axum::body::Body;
-use axum::extract::{Query, RawQuery, Request, State};
+use axum::extract::{Path, Query, RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use futures_util::StreamExt;
@@ -24,7 +25,14 @@ pub(super) async fn load(State(engine): State<Engine>, request: Request) -> Answ
     }
     let lines: String = names
         .iter()
-        .map(|n| json!({ "stream": format!("Loaded image: {n}\n") }).to_string() + "\n")
+        .map(|n| {
+            if n.starts_with("sha256:") {
+                format!("Loaded image ID: {n}\n")
+            } else {
+                format!("Loaded image: {n}\n")
+            }
+        })
+        .map(|words| json!({ "stream": words }).to_string() + "\n")
         .collect();
     Ok(([(hyper::header::CONTENT_TYPE, "application/json")], lines).into_response())
 }
@@ -55,12 +63,13 @@ pub(super) async fn create(
         return import(engine, source, &p, all(raw.as_deref(), "changes"), request).await;
     }
     let name = p.text("fromImage").ok_or_else(|| Error::bad("fromImage or fromSrc is needed"))?;
-    let name = match p.text("tag") {
-        Some(digest) if digest.starts_with("sha256:") => format!("{name}@{digest}"),
-        Some(tag) => format!("{name}:{tag}"),
-        None => name.to_owned(),
+    let reference = match p.text("tag") {
+        Some(digest) if digest.starts_with("sha256:") => images::reference(&format!("{name}@{digest}"))?,
+        Some(tag) => images::reference(&format!("{name}:{tag}"))?,
+        None => images::reference(name)?,
     };
-    let reference = super::images::reference(&name)?;
+    // A bare name means all that the repository has.
+    let all = p.text("tag").is_none() && !name.contains('@') && tag(name).is_none();
     let platform = match p.text("platform") {
         Some(text) => text.parse().map_err(|e: image::ParsePlatformError| Error::bad(e.to_string()))?,
         None => Platform::host(),
@@ -71,23 +80,35 @@ pub(super) async fn create(
     tokio::spawn(async move {
         let insecure = engine.settings.insecure_registries.clone();
         let pull = Pull { reference: &reference, platform: &platform, credentials, insecure: &insecure };
-        match engine.images.pull(pull, &lines).await {
-            Ok(id) => engine.events.tell("image", "pull", id.to_string(), [("name".to_owned(), name)].into()),
-            Err(e) => lines.fail(&e),
+        let done = async {
+            let wanted = if all {
+                let tags = pull.tags().await?;
+                tags.iter().filter_map(|tag| reference.with_tag(tag).ok()).collect()
+            } else {
+                vec![reference.clone()]
+            };
+            for one in wanted {
+                engine.images.pull(Pull { reference: &one, ..pull.clone() }, &lines).await?;
+                let about = [("name".to_owned(), one.familiar_name())];
+                engine.events.tell("image", "pull", one.to_string(), about.into());
+            }
+            Ok::<_, image::Error>(())
+        };
+        if let Err(e) = done.await {
+            lines.fail(e);
         }
     });
-    answer(receiver)
+    answer(receiver).await
 }
 
 /// Pushes an image, or all of a repository; a client that leaves ends it.
-pub(super) fn push(engine: Engine, name: &str, p: &Parameters, headers: &HeaderMap) -> Answer {
-    let repository = super::images::reference(name)?;
+pub(super) async fn push(engine: Engine, name: &str, p: &Parameters, headers: &HeaderMap) -> Answer {
+    let repository = images::reference(name)?;
     if repository.digest().is_some() {
         return Err(Error::bad("cannot push a digest reference"));
     }
     // Said in the name or beside it; said nowhere, all are meant.
-    let inside = name.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'));
-    let tag = p.text("tag").or(inside).map(ToOwned::to_owned);
+    let tag = p.text("tag").or(tag(name)).map(ToOwned::to_owned);
     let credentials = credentials(headers);
     let (sender, receiver) = mpsc::unbounded_channel();
     let lines = Lines(sender);
@@ -106,17 +127,63 @@ pub(super) fn push(engine: Engine, name: &str, p: &Parameters, headers: &HeaderM
                     engine.events.tell("image", "push", name, about.into());
                 }
             }
-            Err(e) => lines.fail(&e),
+            Err(e) => lines.fail(e),
         }
     });
-    answer(receiver)
+    answer(receiver).await
 }
 
-/// An answer of lines that come as they are made.
-fn answer(receiver: mpsc::UnboundedReceiver<String>) -> Answer {
-    let body = futures_util::stream::unfold(receiver, |mut receiver| async move {
-        let line: String = receiver.recv().await?;
-        Some((Ok::<_, std::convert::Infallible>(line), receiver))
+/// The tag in a name, if there is one.
+fn tag(name: &str) -> Option<&str> {
+    name.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'))
+}
+
+/// `GET /distribution/{name}/json`: what a registry has behind a name.
+pub(super) async fn distribution(
+    State(engine): State<Engine>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let Some(name) = path.strip_suffix("/json") else {
+        let words = format!("GET /distribution/{path}: this call is not there (yet)");
+        return Err(Error::new(StatusCode::NOT_FOUND, words));
+    };
+    let reference = images::reference(name)?;
+    let insecure = &engine.settings.insecure_registries;
+    let (platform, credentials) = (Platform::host(), credentials(&headers));
+    let pull = Pull { reference: &reference, platform: &platform, credentials, insecure };
+    let found = pull.describe().await.map_err(|e| {
+        use image::RegistryError as R;
+        let status = match &e {
+            image::Error::Registry(R::Unauthorized(_) | R::Denied { .. }) => StatusCode::UNAUTHORIZED,
+            image::Error::Registry(R::NotFound { .. }) => StatusCode::NOT_FOUND,
+            _ => return Error::from(e),
+        };
+        Error::new(status, e.to_string())
+    })?;
+    Ok(axum::Json(json!({
+        "Descriptor": { "mediaType": found.media_type, "digest": found.digest, "size": found.size },
+        "Platforms": found.platforms,
+    }))
+    .into_response())
+}
+
+/// An answer of lines that come as they are made. An error before the first of them is the answer itself.
+async fn answer(mut receiver: mpsc::UnboundedReceiver<Line>) -> Answer {
+    let first = match receiver.recv().await {
+        Some(Err(e)) => return Err(e.into()),
+        first => first,
+    };
+    let body = futures_util::stream::unfold((first, receiver), |(first, mut receiver)| async move {
+        let line = match first {
+            Some(line) => line,
+            None => receiver.recv().await?,
+        };
+        let line = line.unwrap_or_else(|e| {
+            let words = e.to_string();
+            json!({ "errorDetail": { "message": words }, "error": words }).to_string() + "\n"
+        });
+        Some((Ok::<_, std::convert::Infallible>(line), (None, receiver)))
     });
     Response::builder()
         .header(hyper::header::CONTENT_TYPE, "application/json")
@@ -137,7 +204,7 @@ async fn import(
         ));
     }
     let name = match (p.text("repo"), p.text("tag")) {
-        (Some(repo), tag) => Some(super::images::reference(&format!("{repo}:{}", tag.unwrap_or("latest")))?),
+        (Some(repo), tag) => Some(images::reference(&format!("{repo}:{}", tag.unwrap_or("latest")))?),
         (None, _) => None,
     };
     let message = p.text("message").unwrap_or("imported").to_owned();
@@ -200,17 +267,20 @@ pub(super) async fn login(engine: &Engine, wanted: &Value) -> Answer<()> {
 }
 
 /// Progress as Docker's JSON lines. Unbounded, but small: at most fifty lines a layer.
-struct Lines(mpsc::UnboundedSender<String>);
+struct Lines(mpsc::UnboundedSender<Line>);
+
+/// What is sent: a line, or, at last, why there is no more.
+type Line = Result<String, image::Error>;
 
 impl Lines {
     fn send(&self, line: &Value) {
         // A client that left does not stop a pull.
-        self.0.send(format!("{line}\n")).unwrap_or_default();
+        self.0.send(Ok(format!("{line}\n"))).unwrap_or_default();
     }
 
     /// The last line, where it went wrong.
-    fn fail(&self, e: &image::Error) {
-        self.send(&json!({ "errorDetail": { "message": e.to_string() }, "error": e.to_string() }));
+    fn fail(&self, e: image::Error) {
+        self.0.send(Err(e)).unwrap_or_default();
     }
 }
 

@@ -16,6 +16,14 @@ const COLUMNS: &[format::Column] = &[
     ("CREATED", "CreatedSince"),
     ("SIZE", "Size"),
 ];
+const DIGESTS: &[format::Column] = &[
+    ("REPOSITORY", "Repository"),
+    ("TAG", "Tag"),
+    ("DIGEST", "Digest"),
+    ("IMAGE ID", "ID"),
+    ("CREATED", "CreatedSince"),
+    ("SIZE", "Size"),
+];
 
 /// List images
 #[derive(Debug, Args)]
@@ -29,7 +37,13 @@ pub(super) struct Images {
     /// Show ids in full length
     #[arg(long)]
     no_trunc: bool,
-    /// Only those: reference=…, label=…, dangling=true
+    /// All of them, which is what is shown anyway
+    #[arg(short, long)]
+    all: bool,
+    /// Show digests as well
+    #[arg(long)]
+    digests: bool,
+    /// Only those: reference=…, label=…, dangling=true, before=…, since=…, until=…
     #[arg(short, long, value_parser = super::values::full_pair)]
     filter: Vec<(String, String)>,
     /// Only this repository, or name
@@ -50,14 +64,11 @@ impl Images {
         let mut rows = Vec::new();
         for image in &found {
             let id = image["Id"].as_str().unwrap_or_default().trim_start_matches("sha256:");
-            let names = image["RepoTags"].as_array().cloned().unwrap_or_default();
-            let names = if names.is_empty() { vec![json!("<none>:<none>")] } else { names };
-            for name in names {
-                let name = format::text(&name);
-                let (repository, tag) = name.rsplit_once(':').unwrap_or((&name, "latest"));
+            for Named { repository, tag, digest } in names(image, if self.digests { usize::MAX } else { 1 }) {
                 rows.push(json!({
                     "Repository": repository,
                     "Tag": tag,
+                    "Digest": digest,
                     "ID": if self.no_trunc { format!("sha256:{id}") } else { people::short(id, 12) },
                     "CreatedAt": people::at(image["Created"].as_i64().unwrap_or_default()),
                     "CreatedSince": people::ago(image["Created"].as_i64().unwrap_or_default()),
@@ -68,8 +79,54 @@ impl Images {
         if self.quiet {
             return format::ids(&rows, "ID");
         }
-        format::print(&format::list(self.format.as_deref(), COLUMNS, &rows)?).map(|()| 0)
+        let columns = if self.digests { DIGESTS } else { COLUMNS };
+        format::print(&format::list(self.format.as_deref(), columns, &rows)?).map(|()| 0)
     }
+}
+
+/// A row's names.
+struct Named {
+    repository: String,
+    tag: String,
+    digest: String,
+}
+
+/// The rows of an image: a row a tag and digest (of these at most so many), and one for a repository that has a digest of it and no tag.
+fn names(image: &Value, most: usize) -> Vec<Named> {
+    const NONE: &str = "<none>";
+    let list = |field: &str| -> Vec<String> {
+        image[field].as_array().into_iter().flatten().map(format::text).collect()
+    };
+    let (tags, all) = (list("RepoTags"), list("RepoDigests"));
+    let known = |name: &str| -> Vec<&str> {
+        all.iter().filter_map(|d| d.split_once('@')).filter(|(n, _)| *n == name).map(|(_, d)| d).collect()
+    };
+    let mut rows = Vec::new();
+    let mut row = |repository: &str, tag: &str| {
+        let mut known = known(repository);
+        known.truncate(most);
+        known.extend(known.is_empty().then_some(NONE));
+        rows.extend(known.into_iter().map(|digest| Named {
+            repository: repository.to_owned(),
+            tag: tag.to_owned(),
+            digest: digest.to_owned(),
+        }));
+    };
+    let mut tagged: Vec<&str> = Vec::new();
+    for tag in &tags {
+        let (repository, tag) = tag.rsplit_once(':').unwrap_or((tag, "latest"));
+        tagged.push(repository);
+        row(repository, tag);
+    }
+    let mut bare: Vec<&str> = all.iter().filter_map(|d| d.split_once('@')).map(|(name, _)| name).collect();
+    bare.dedup();
+    for repository in bare.into_iter().filter(|name| !tagged.contains(name)) {
+        row(repository, NONE);
+    }
+    if rows.is_empty() {
+        rows.push(Named { repository: NONE.into(), tag: NONE.into(), digest: NONE.into() });
+    }
+    rows
 }
 
 /// Remove images

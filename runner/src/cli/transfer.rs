@@ -23,7 +23,11 @@ pub(super) struct Pull {
     /// Say nothing but the image's name
     #[arg(short, long)]
     quiet: bool,
+    /// Pull all images of the repository
+    #[arg(short, long)]
+    all_tags: bool,
     /// Which image
+    #[arg(value_name = "NAME[:TAG|@DIGEST]")]
     image: String,
 }
 
@@ -31,9 +35,26 @@ impl Pull {
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         let told = if self.quiet { Told::Nothing } else { Told::Progress };
+        let wanted = reference(&self.image)?;
+        let bare = tag(&self.image).is_none() && wanted.digest().is_none();
+        if self.all_tags {
+            if !bare {
+                return Err(Error::Invalid("tag can't be used with --all-tags/-a".into()));
+            }
+            let call = Call::post("/images/create").query("fromImage", wanted.canonical_name());
+            fetch(client, authorise(call, &self.image), self.platform.as_deref(), told).await?;
+            return format::line(&wanted.canonical_name()).map(|()| 0);
+        }
+        if bare && !self.quiet {
+            format::line("Using default tag: latest")?;
+        }
         pull(client, &self.image, self.platform.as_deref(), told).await?;
-        format::line(&self.image).map(|()| 0)
+        format::line(&wanted.canonical()).map(|()| 0)
     }
+}
+
+fn reference(text: &str) -> Result<Reference, Error> {
+    text.parse().map_err(|e: ParseReferenceError| Error::Invalid(e.to_string()))
 }
 
 /// How much is said of it.
@@ -54,7 +75,15 @@ pub(super) async fn pull(
     platform: Option<&str>,
     told: Told,
 ) -> Result<(), Error> {
-    let mut call = authorise(Call::post("/images/create").query("fromImage", image), image);
+    let wanted = reference(image)?;
+    let key = wanted.digest().map(|digest| digest.to_string());
+    let key = key.as_deref().or(wanted.tag()).unwrap_or("latest");
+    let call = Call::post("/images/create").query("fromImage", wanted.canonical_name()).query("tag", key);
+    fetch(client, authorise(call, image), platform, told).await
+}
+
+async fn fetch(client: &Client, call: Call, platform: Option<&str>, told: Told) -> Result<(), Error> {
+    let mut call = call;
     if let Some(platform) = platform {
         call = call.query("platform", platform);
     }
@@ -79,8 +108,7 @@ impl Push {
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         let told = if self.quiet { Told::Nothing } else { Told::Progress };
-        let wanted: Reference =
-            self.image.parse().map_err(|e: ParseReferenceError| Error::Invalid(e.to_string()))?;
+        let wanted = reference(&self.image)?;
         if wanted.digest().is_some() {
             return Err(Error::Invalid("cannot push a digest reference".into()));
         }

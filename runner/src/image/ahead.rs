@@ -21,7 +21,7 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// Begins to read what `open` opens; that is done on the other thread, too.
-    pub(super) fn start<'s, R: Read>(
+    pub(super) fn start<'s, R: BufRead>(
         scope: &'s Scope<'s, '_>,
         open: impl FnOnce() -> io::Result<R> + Send + 's,
     ) -> io::Result<Self> {
@@ -38,7 +38,7 @@ impl Ahead {
 }
 
 /// Fills empty buffers until there is nothing more to read, or nobody who reads.
-fn fill<R: Read>(
+fn fill<R: BufRead>(
     open: impl FnOnce() -> io::Result<R>,
     full: &SyncSender<io::Result<Vec<u8>>>,
     empty: &Receiver<Vec<u8>>,
@@ -49,9 +49,9 @@ fn fill<R: Read>(
     };
     while let Ok(mut piece) = empty.recv() {
         piece.clear();
-        match source.by_ref().take(PIECE as u64).read_to_end(&mut piece) {
-            Ok(0) => return,
-            Ok(_) => {
+        match take(&mut source, &mut piece) {
+            Ok(()) if piece.is_empty() => return,
+            Ok(()) => {
                 if full.send(Ok(piece)).is_err() {
                     return;
                 }
@@ -63,6 +63,20 @@ fn fill<R: Read>(
             }
         }
     }
+}
+
+/// Fills a buffer, as far as there is something to fill it with.
+fn take(source: &mut impl BufRead, piece: &mut Vec<u8>) -> io::Result<()> {
+    while piece.len() < PIECE {
+        let some = source.fill_buf()?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        let n = some.len().min(PIECE - piece.len());
+        piece.extend_from_slice(&some[..n]);
+        source.consume(n);
+    }
+    Ok(())
 }
 
 impl BufRead for Ahead {
@@ -99,6 +113,7 @@ impl Read for Ahead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::BufReader;
 
     #[test]
     fn all_comes_in_order_and_errors_come_last() {
@@ -114,14 +129,19 @@ mod tests {
             let mut read = Vec::new();
             ahead.read_to_end(&mut read).unwrap();
             assert!(read == bytes);
-            let mut ahead = Ahead::start(scope, || Ok((&bytes[..]).chain(Broken))).unwrap();
+            let broken = || Ok(BufReader::new((&bytes[..]).chain(Broken)));
+            let mut ahead = Ahead::start(scope, broken).unwrap();
             read.clear();
             assert_eq!(ahead.read_to_end(&mut read).unwrap_err().to_string(), "broken");
             assert!(read == bytes);
-            let mut ahead = Ahead::start(scope, || Err::<Broken, _>(io::Error::other("closed"))).unwrap();
+            let mut ahead =
+                Ahead::start(scope, || Err::<BufReader<Broken>, _>(io::Error::other("closed"))).unwrap();
             assert_eq!(ahead.read_to_end(&mut read).unwrap_err().to_string(), "closed");
             // Left early: the scope ends all the same.
-            Ahead::start(scope, || Ok(io::repeat(1))).unwrap().read_exact(&mut [0; 10]).unwrap();
+            Ahead::start(scope, || Ok(BufReader::new(io::repeat(1))))
+                .unwrap()
+                .read_exact(&mut [0; 10])
+                .unwrap();
         });
     }
 }

@@ -15,12 +15,28 @@ pub enum Error {
     /// No image has the name that is to be pushed.
     #[error("tag does not exist: {0}")]
     NoTag(String),
-    /// A container uses it.
-    #[error("conflict: unable to delete {0}: image is being used by a container")]
-    InUse(String),
-    /// An id with several names.
-    #[error("conflict: unable to delete {0} (must be forced) - image is referenced in multiple repositories")]
-    Several(String),
+    /// The last name of an image that a container uses.
+    #[error(
+        "conflict: unable to remove repository reference {name:?} (must force) - container {container} is using its referenced image {image}"
+    )]
+    NameInUse {
+        /// As it was given.
+        name: String,
+        /// The container's short id.
+        container: String,
+        /// The image's short id.
+        image: String,
+    },
+    /// An image that is used, or has several names.
+    #[error("conflict: unable to delete {image} ({forced}) - {why}")]
+    Conflict {
+        /// Its short id.
+        image: String,
+        /// Whether force would help.
+        forced: &'static str,
+        /// Why not.
+        why: String,
+    },
     /// What came is not what was asked for.
     #[error("the {what} has digest {found}, not {expected}: it is refused")]
     Wrong {

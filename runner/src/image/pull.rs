@@ -78,8 +78,8 @@ impl Store {
         let key =
             reference.digest().map(|d| d.to_string()).or_else(|| reference.tag().map(ToOwned::to_owned));
         let key = key.unwrap_or_else(|| "latest".to_owned());
-        progress.event(Event::Begin { tag: &key, name: repository });
         let (top, bytes, manifest) = manifest(&job.client, repository, &key, wanted.platform).await?;
+        progress.event(Event::Begin { tag: &key, name: repository });
         let _blobs = self.hold(manifest.layers.iter().chain([&manifest.config]).map(|d| d.digest));
         let config = self.config(&job, &manifest.config).await?;
         let layers = diff_ids(&parse_config(&config)?)?;
@@ -92,11 +92,13 @@ impl Store {
         let known = self.resolve(&manifest.config.digest.to_string()).is_ok();
         self.fetch_all(&job, manifest.layers.iter().zip(&layers).collect()).await?;
         let blobs = manifest.layers.iter().map(|l| l.digest).filter(|d| self.blob(d).exists()).collect();
-        let names = vec![reference.clone(), reference.with_digest(top)];
+        // By digest, nothing is said of what a tag stands for.
+        let tagged = reference.digest().is_none().then(|| reference.clone());
+        let names = tagged.into_iter().chain([reference.with_digest(top)]).collect();
         self.put_images(vec![Made { config: &config, blobs, manifest: Some(&bytes), names }])?;
         progress.event(Event::Digest(top));
         let words = if known { "Image is up to date for" } else { "Downloaded newer image for" };
-        progress.event(Event::Status(&format!("Status: {words} {}:{key}", reference.familiar_name())));
+        progress.event(Event::Status(&format!("Status: {words} {reference}")));
         Ok(Digest::of(&config))
     }
 
@@ -137,6 +139,9 @@ impl Store {
     /// Fetches what is not here; the first failure stops the others, and is answered when they have stopped.
     async fn fetch_all(&self, job: &Job<'_>, layers: Vec<(&Descriptor, &Digest)>) -> Result<(), Error> {
         let first = Mutex::new(None);
+        // The largest first: at the end, nobody waits for it alone.
+        let mut layers = layers;
+        layers.sort_by_key(|(descriptor, _)| std::cmp::Reverse(descriptor.size));
         stream::iter(layers)
             .for_each_concurrent(SIDE_BY_SIDE, |(descriptor, diff_id)| {
                 let first = &first;

@@ -76,6 +76,14 @@ impl Reference {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
+    /// The same repository, with this tag.
+    ///
+    /// # Errors
+    /// If that is no tag.
+    pub fn with_tag(&self, tag: &str) -> Result<Self, ParseReferenceError> {
+        format!("{}:{tag}", self.canonical_name()).parse()
+    }
+
     fn suffix(&self) -> String {
         let tag = self.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
         let digest = self.digest.map(|digest| format!("@{digest}")).unwrap_or_default();

@@ -282,7 +282,8 @@ impl Store {
         Ok(image)
     }
 
-    fn id(&self, key: &str) -> Result<Digest, Error> {
+    /// The id of an image by name, by id, or by the unique beginning of its id.
+    pub(super) fn id(&self, key: &str) -> Result<Digest, Error> {
         let index = &self.lock().index;
         if let Ok(reference) = key.parse::<Reference>()
             && let Some(id) = index.names.get(&reference.canonical())
@@ -305,58 +306,6 @@ impl Store {
     pub fn list(&self) -> Result<Vec<Image>, Error> {
         let ids: Vec<Digest> = self.lock().index.images.keys().copied().collect();
         ids.iter().map(|id| self.resolve(&id.to_string())).collect()
-    }
-
-    /// Gives an image another name.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn tag(&self, key: &str, name: &Reference) -> Result<(), Error> {
-        let id = self.id(key)?;
-        self.change(|index| index.names.insert(name.canonical(), id)).map(drop)
-    }
-
-    /// Takes a name away, and with its last name the image; by id, all names, if `all` or there is one only. Answers what
-    /// was untagged, and what was deleted.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]; [`Error::InUse`] if the last name goes while `used` holds; [`Error::Several`].
-    pub fn remove(
-        &self,
-        key: &str,
-        all: bool,
-        used: impl Fn(&Digest) -> bool,
-    ) -> Result<(Vec<String>, Vec<String>), Error> {
-        let id = self.id(key)?;
-        let canonical = key.parse::<Reference>().ok().map(|r| r.canonical());
-        let names: Vec<String> =
-            self.lock().index.names.iter().filter(|(_, n)| **n == id).map(|(n, _)| n.clone()).collect();
-        let by_name = canonical.filter(|c| names.contains(c));
-        let mine = |n: &String| n.contains('@');
-        let tags = names.iter().filter(|n| !mine(n)).count();
-        let going: Vec<String> = match by_name {
-            Some(name) if tags > 1 => vec![name],
-            Some(_) => names.clone(),
-            None if tags > 1 && !all => return Err(Error::Several(key.to_owned())),
-            None => names.clone(),
-        };
-        let last = going.len() == names.len();
-        if last && used(&id) {
-            return Err(Error::InUse(key.to_owned()));
-        }
-        self.change(|index| {
-            // With the image goes a name that it got just now, too.
-            index.names.retain(|n, named| !(going.contains(n) || last && *named == id));
-            if last {
-                index.images.remove(&id);
-            }
-        })?;
-        let mut deleted = Vec::new();
-        if last {
-            deleted.push(id.to_string());
-            self.collect()?;
-        }
-        Ok((going, deleted))
     }
 }
 

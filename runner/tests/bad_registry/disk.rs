@@ -4,6 +4,7 @@ use crate::images::{Content, Image, Layer, file, noise, tar};
 use crate::registry::Registry;
 use crate::stage::{Stage, says};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use sandlot::image::Force;
 use sandlot::image::Store;
 use serde_json::json;
 use std::ffi::CString;
@@ -118,7 +119,7 @@ async fn while_naming() {
     let name = format!("{}/app", registry.host());
     let words = stage.store.tag(&name, &"other".parse().unwrap()).unwrap_err().to_string();
     says(&words, &["writing the index of images", "No space left on device"]);
-    let words = stage.store.remove(&name, false, |_| false).unwrap_err().to_string();
+    let words = stage.store.remove(&name, Force::No, |_| None).unwrap_err().to_string();
     says(&words, &["writing the index of images", "No space left on device"]);
     assert_eq!(stage.listing(), before);
     assert_eq!(stage.store.resolve(&name).unwrap().tags, [format!("{}/app:latest", registry.host())]);

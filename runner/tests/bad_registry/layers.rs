@@ -58,7 +58,7 @@ async fn links_that_lead_out_stay_inside() {
     for outside in ["/sandlot-evil", "/tmp/sandlot-evil"] {
         assert!(!std::path::Path::new(outside).exists(), "{outside}");
     }
-    stage.store.remove(&pulled.id.to_string(), true, |_| false).unwrap();
+    stage.store.remove(&pulled.id.to_string(), sandlot::image::Force::Yes, |_| None).unwrap();
     let mut after = stage.listing();
     let index = before.keys().find(|k| k.ends_with("index.json"));
     // An index that was never written, and one that names nothing, are the same.

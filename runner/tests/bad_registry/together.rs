@@ -5,6 +5,7 @@ use crate::registry::{Registry, with};
 use crate::stage::{Stage, says};
 use axum::body::{Body, Bytes};
 use futures_util::stream::{self, StreamExt};
+use sandlot::image::Force;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,7 +56,7 @@ async fn removing_an_image_takes_nothing_from_a_pull_under_way() {
     let low = stage.dir.path().join("images/layers").join(image.layers[0].diff_id.hex());
     let removal = async {
         until("the first layer's arrival", || low.is_dir()).await;
-        stage.store.remove(&unneeded.id.to_string(), false, |_| false).unwrap();
+        stage.store.remove(&unneeded.id.to_string(), Force::No, |_| None).unwrap();
         assert!(!unneeded.layers[0].exists(), "the removed image's layer stays");
         go.notify_one();
     };
@@ -90,7 +91,7 @@ fn removing_images_takes_nothing_from_a_load_under_way() {
             let mut rounds = 0;
             while !ended.load(Ordering::Relaxed) {
                 stage.store.load(&other[..]).unwrap();
-                stage.store.remove("other:latest", false, |_| false).unwrap();
+                stage.store.remove("other:latest", Force::No, |_| None).unwrap();
                 rounds += 1;
             }
             rounds
@@ -104,7 +105,7 @@ fn removing_images_takes_nothing_from_a_load_under_way() {
             let whole = image.layers.iter().all(|l| l.is_dir());
             ended.store(!whole, Ordering::Relaxed);
             assert!(whole, "a layer is gone: {:?}", image.layers);
-            stage.store.remove("wanted:latest", false, |_| false).unwrap();
+            stage.store.remove("wanted:latest", Force::No, |_| None).unwrap();
         }
         ended.store(true, Ordering::Relaxed);
         assert!(remover.join().unwrap() > 3, "nothing was removed meanwhile");

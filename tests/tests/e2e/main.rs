@@ -12,6 +12,7 @@ mod ends;
 mod events;
 mod files;
 mod health;
+mod images;
 mod logs;
 mod neighbours;
 mod nested;

@@ -19,13 +19,17 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT as ACCEPT_HEADER, CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT as ACCEPT_HEADER, CONTENT_RANGE, CONTENT_TYPE, HeaderName, LINK, RANGE, RETRY_AFTER,
+};
 use reqwest::{Response, StatusCode};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 use url::Url;
 
+/// The most pages of a list of tags.
+const PAGES: usize = 100;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing may come.
@@ -124,6 +128,30 @@ impl Client {
             Ok(expected) if expected != digest => Err(Error::Wrong { expected, found: digest }),
             _ => Ok(Fetched { bytes, media_type, digest }),
         }
+    }
+
+    /// All tags of a repository.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::TooLarge`] for a list without end.
+    pub(super) async fn tags(&self, repository: &str) -> Result<Vec<String>, Error> {
+        let what = format!("list of tags of {repository}");
+        let mut next = Some(self.url(&format!("{repository}/tags/list"))?);
+        let mut tags: Vec<String> = Vec::new();
+        for _ in 0..PAGES {
+            let Some(url) = next.take() else { return Ok(tags) };
+            let response = self.send(&Ask::get(url.clone(), Scope::pull(repository))).await?;
+            let response = self.success(response, &what)?;
+            // `</v2/…/tags/list?last=…>; rel="next"`
+            let link = header(&response, &LINK).filter(|link| link.contains("rel=\"next\""));
+            let more = link.and_then(|link| link.split_once('<')?.1.split_once('>')).map(|(to, _)| to);
+            next = more.and_then(|to| url.join(to).ok()).filter(|to| to.origin() == self.base.origin());
+            let text = self.body(response, &what, MAX_MANIFEST).await?;
+            let page: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+            let page = page["tags"].as_array().cloned().unwrap_or_default();
+            tags.extend(page.iter().filter_map(|tag| tag.as_str()).map(ToOwned::to_owned));
+        }
+        Err(Error::TooLarge { host: self.host.clone(), what, most: PAGES as u64 * MAX_MANIFEST })
     }
 
     /// The bytes from `offset` on of a blob that should have `size` bytes.
