@@ -61,10 +61,8 @@ async fn images_are_chosen_by_filters() {
     assert!(pruned.contains("untagged: shop/new:2") && !pruned.contains("shop/old"), "{pruned}");
     sandbox.ok(&["image", "prune", "-af", "--filter", "until=1h"]).unwrap();
     assert_eq!(listed(&sandbox, &[]), ["shop/old:1", "sandlot/starter:latest"]);
-    assert_eq!(
-        refused(&sandbox, &["image", "prune", "-af", "--filter", "until=x"]),
-        "invalid filter 'until=[x]'"
-    );
+    let words = refused(&sandbox, &["image", "prune", "-af", "--filter", "until=x"]);
+    assert!(words.contains("invalid filter 'until=x'"), "{words}");
 }
 
 #[tokio::test]
