@@ -5,7 +5,7 @@
 use super::Limits;
 use super::meter::{Meter, Tracked};
 use std::io::{self, BufReader, Read};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// KiB of memory that an xz stream may ask for: what `xz -9` needs.
 const XZ_MEMORY: u32 = 80 << 10;
@@ -22,10 +22,10 @@ pub fn inflate<'r>(packed: impl Read + 'r, limits: Limits) -> io::Result<Box<dyn
     packed.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
     let kind = head.clone();
     let meter = Meter::new(limits);
-    let whole = Tracked::new(io::Cursor::new(head).chain(packed), Rc::clone(&meter));
+    let whole = Tracked::new(io::Cursor::new(head).chain(packed), Arc::clone(&meter));
     let whole = BufReader::with_capacity(256 << 10, whole);
     let plain: Box<dyn Read + 'r> = match kind[..] {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(whole)),
+        [0x1f, 0x8b, ..] => Box::new(super::gzip::Gzip::new(whole)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(whole)?),
         [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(whole)),
         [0xfd, b'7', b'z', b'X', b'Z', 0] => {
@@ -60,7 +60,7 @@ pub fn is_archive(file: impl Read) -> io::Result<bool> {
 struct Capped<'r> {
     plain: Box<dyn Read + 'r>,
     bytes: u64,
-    meter: Rc<Meter>,
+    meter: Arc<Meter>,
 }
 
 impl Read for Capped<'_> {

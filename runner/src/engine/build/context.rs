@@ -30,7 +30,7 @@ impl Context {
     ///
     /// # Errors
     /// What reading answers; that the archive does what none may.
-    pub fn unpack(archive: impl Read, parent: &Path, limits: Limits) -> Result<Self, Error> {
+    pub fn unpack(archive: impl Read + Send, parent: &Path, limits: Limits) -> Result<Self, Error> {
         let doing = "unpacking the context";
         let dir = tempfile::Builder::new().prefix("context-").tempdir_in(parent).during(doing)?;
         let root = File::open(dir.path()).during(doing)?;

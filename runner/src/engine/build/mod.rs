@@ -78,7 +78,7 @@ impl Engine {
     ///
     /// # Errors
     /// See [`Context::unpack`].
-    pub fn take_context(&self, archive: impl Read) -> Result<Context, Error> {
+    pub fn take_context(&self, archive: impl Read + Send) -> Result<Context, Error> {
         Context::unpack(archive, &self.build_directory("contexts"), self.images.limits())
     }
 
