@@ -5,7 +5,7 @@ use super::error::Error;
 use super::inspect::Kind;
 use super::{
     archives, attach, build, cp, create, events, exec, host, images, inspect, lifecycle, login, logs,
-    outcome, prune, ps, run, start, stats, system, transfer, update, volumes,
+    networks, outcome, prune, ps, run, start, stats, system, transfer, update, volumes,
 };
 use clap::Subcommand;
 
@@ -32,6 +32,9 @@ pub(super) enum Command {
     /// The verbs for images
     #[command(subcommand)]
     Image(Image),
+    /// The verbs for networks
+    #[command(subcommand)]
+    Network(networks::Command),
     /// The verbs for volumes
     #[command(subcommand)]
     Volume(volumes::Command),
@@ -133,6 +136,7 @@ impl Command {
             Self::Info(command) => command.run(client).await,
             Self::Version(command) => command.run(client).await,
             Self::Doctor(command) => command.run(),
+            Self::Network(command) => command.run(client).await,
             Self::Volume(command) => command.run(client).await,
             Self::System(command) => command.run(client).await,
         }

@@ -1,6 +1,7 @@
 //! The options of `run` and `create`, and the creation that they ask for. Knows no socket.
 
 use super::error::Error;
+use super::network_options::NetworkOptions;
 use super::values;
 use crate::engine::model::{Config, HostConfig, Resources, RestartPolicy, Throttle, Ulimit};
 use clap::{ArgAction, Args};
@@ -81,15 +82,8 @@ pub(super) struct ContainerOptions {
     /// Set an annotation: key=value
     #[arg(long, value_parser = values::full_pair)]
     annotation: Vec<(String, String)>,
-    /// The network: none or internet
-    #[arg(long, alias = "net")]
-    network: Option<String>,
-    /// A line of /etc/hosts: name:address
-    #[arg(long, value_parser = values::host)]
-    add_host: Vec<String>,
-    /// A name server
-    #[arg(long, value_name = "ADDRESS")]
-    dns: Vec<std::net::IpAddr>,
+    #[command(flatten)]
+    network: NetworkOptions,
     /// The platform of the image: os/architecture[/variant]
     #[arg(long)]
     pub(super) platform: Option<String>,
@@ -223,6 +217,7 @@ pub(super) struct Creation {
     #[serde(flatten)]
     pub(super) config: Config,
     pub(super) host_config: HostConfig,
+    pub(super) networking_config: Value,
 }
 
 impl ContainerOptions {
@@ -238,7 +233,7 @@ impl ContainerOptions {
             self.volume.into_iter().partition(|v: &String| !v.contains(':'));
         let mut labels = values::label_files(&self.label_file).map_err(Error::Invalid)?;
         labels.extend(self.label);
-        let config = Config {
+        let mut config = Config {
             hostname: self.hostname.unwrap_or_default(),
             user: self.user.unwrap_or_default(),
             attach_stdin: attach && self.interactive,
@@ -259,11 +254,10 @@ impl ContainerOptions {
             stop_timeout: self.stop_timeout,
             ..Config::default()
         };
-        let host_config = HostConfig {
+        let mut host_config = HostConfig {
             binds,
             tmpfs: self.tmpfs.into_iter().collect(),
             annotations: self.annotation.into_iter().collect(),
-            network_mode: self.network.unwrap_or_default(),
             restart_policy: self.restart,
             auto_remove: self.rm,
             readonly_rootfs: self.read_only,
@@ -273,12 +267,11 @@ impl ContainerOptions {
             security_opt: self.security_opt,
             storage_opt: self.storage_opt.into_iter().collect(),
             ulimits: self.ulimit,
-            extra_hosts: self.add_host,
-            dns: self.dns.iter().map(ToString::to_string).collect(),
             shm_size: self.shm_size.unwrap_or_default(),
             resources: self.limits.resources(),
             ..self.keeping.host_config()
         };
-        Ok(Creation { config, host_config })
+        let networking_config = self.network.settle(&mut config, &mut host_config);
+        Ok(Creation { config, host_config, networking_config })
     }
 }

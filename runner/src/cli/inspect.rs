@@ -1,4 +1,4 @@
-//! `sandlot inspect`: all that is known of containers, images and volumes; and `port`.
+//! `sandlot inspect`: all that is known of containers, images, networks and volumes; and `port`.
 
 use super::client::{Call, Client, segment};
 use super::each::Failures;
@@ -15,23 +15,26 @@ pub(super) enum Kind {
     Container,
     /// An image
     Image,
+    /// A network
+    Network,
     /// A volume
     Volume,
 }
 
-const ALL: [Kind; 3] = [Kind::Container, Kind::Image, Kind::Volume];
+const ALL: [Kind; 4] = [Kind::Container, Kind::Image, Kind::Network, Kind::Volume];
 
 impl Kind {
     fn call(self, name: &str) -> Call {
         match self {
             Self::Container => Call::container(Method::GET, name, "json"),
             Self::Image => Call::get(format!("/images/{name}/json")),
+            Self::Network => Call::get(format!("/networks/{}", segment(name))),
             Self::Volume => Call::get(format!("/volumes/{}", segment(name))),
         }
     }
 }
 
-/// Show all that is known of containers, images or volumes
+/// Show all that is known of containers, images, networks or volumes
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
     /// Only that kind of thing
@@ -84,6 +87,7 @@ async fn find(client: &Client, name: &str, kinds: &[Kind]) -> Result<Value, Erro
     let what = match kinds {
         [Kind::Container] => "container",
         [Kind::Image] => "image",
+        [Kind::Network] => "network",
         [Kind::Volume] => "volume",
         _ => "object",
     };

@@ -24,6 +24,8 @@ mod keeping;
 mod lifecycle;
 mod login;
 mod logs;
+mod network_options;
+mod networks;
 mod outcome;
 mod people;
 mod prune;

@@ -52,7 +52,7 @@ impl Images {
     }
 }
 
-/// Remove containers that do not run, and images that nobody uses
+/// Remove containers that do not run, and networks and images that nobody uses
 #[derive(Debug, Args)]
 pub(super) struct System {
     /// Also images with a name, if no container was made of them
@@ -71,12 +71,15 @@ impl System {
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         let volumes = if self.volumes { ", volumes that nobody uses" } else { "" };
         let which = if self.all { "all images without a container" } else { "images without a name" };
-        let warning = format!("This will remove all containers that do not run{volumes}, and {which}.");
+        let warning = format!(
+            "This will remove all containers that do not run{volumes}, networks that no container is in, and {which}."
+        );
         confirm::or_stop(self.force, &warning)?;
         let mut gone = one(client, "containers", &[]).await?;
         if self.volumes {
             gone.add(one(client, "volumes", &[]).await?);
         }
+        gone.add(one(client, "networks", &[]).await?);
         gone.add(images(client, Vec::new(), self.all).await?);
         gone.print()
     }

@@ -100,9 +100,15 @@ impl Ps {
             "LocalVolumes": mounts(&one["Mounts"]).split(',').filter(|m| !m.is_empty()).count().to_string(),
             "Names": names.join(","),
             "Labels": labels.join(","),
-            "Networks": one["HostConfig"]["NetworkMode"],
+            "Networks": networks(one),
         })
     }
+}
+
+/// The names of the networks that a container is in.
+fn networks(one: &Value) -> String {
+    let names = one["NetworkSettings"]["Networks"].as_object().into_iter().flatten();
+    names.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// Ports as Docker shows them: `0.0.0.0:8080->80/tcp, 443/tcp`.

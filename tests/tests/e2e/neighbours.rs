@@ -161,3 +161,43 @@ async fn what_happens_to_networks_is_told() {
     }
     assert!(told.contains("prune"), "{told}");
 }
+
+#[tokio::test]
+async fn the_own_command_line_knows_networks() {
+    let sandbox = Sandbox::networked().await.unwrap();
+    let ok = |arguments: &[&str]| sandbox.sandlot(arguments).unwrap();
+    ok(&["network", "create", "--subnet", "10.6.0.0/24", "--label", "a=b", "shop"]);
+    ok(&["network", "create", "--internal", "inner"]);
+    let listed = ok(&["network", "ls"]);
+    for line in ["NETWORK ID", "bridge", "inner", "internet", "none", "shop"] {
+        assert!(listed.contains(line), "{line} in {listed}");
+    }
+    assert_eq!(
+        ok(&["network", "ls", "-f", "label=a", "--format", "{{.Name}} {{.Driver}} {{.Scope}}"]),
+        "shop bridge local"
+    );
+    let server = "mkdir /www; echo hello > /www/index.html; exec httpd -f -p 80 -h /www";
+    let first =
+        ["run", "-d", "--name", "web", "--network", "shop", "--ip", "10.6.0.7", "--network-alias", "front"];
+    ok(&[&first[..], &["-p", "127.0.0.1:0:80", IMAGE, "sh", "-c", server]].concat());
+    ok(&["run", "-d", "--name", "two", "--net", "inner", IMAGE, "sleep", "1000"]);
+    assert!(ok(&["port", "web", "80"]).starts_with("127.0.0.1:"));
+    assert_eq!(
+        ok(&["inspect", "--format", "{{.NetworkSettings.Networks.shop.IPAddress}}", "web"]),
+        "10.6.0.7"
+    );
+    assert!(denied(&sandbox, "two", "front"));
+    ok(&["network", "connect", "--alias", "second", "shop", "two"]);
+    assert_eq!(fetch(&sandbox, "two", "front").as_deref(), Some("hello"));
+    assert_eq!(ok(&["ps", "--filter", "name=two", "--format", "{{.Networks}}"]), "inner,shop");
+    assert!(ok(&["network", "inspect", "shop"]).contains("10.6.0.7/24"));
+    let (code, said) = sandbox.said(&["network", "rm", "shop"]).unwrap();
+    assert!(code == Some(1) && said.contains("has active endpoints"), "{code:?}: {said}");
+    ok(&["network", "disconnect", "shop", "two"]);
+    assert!(denied(&sandbox, "two", "front"));
+    let (code, said) = sandbox.said(&["run", "--rm", "--network", "nope", IMAGE, "true"]).unwrap();
+    assert!(code == Some(125) && said.contains("network nope not found"), "{code:?}: {said}");
+    ok(&["rm", "-f", "web", "two"]);
+    let pruned = ok(&["network", "prune", "-f"]);
+    assert!(pruned.contains("shop") && pruned.contains("inner"), "{pruned}");
+}
