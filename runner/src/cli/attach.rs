@@ -28,6 +28,11 @@ pub(super) struct Attach {
 }
 
 impl Attach {
+    /// Whether it is a web server that is spoken to.
+    pub(super) fn elsewhere(&self) -> bool {
+        remote::is_address(&self.container)
+    }
+
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         if remote::is_address(&self.container) {

@@ -115,6 +115,28 @@ pub(super) enum Image {
 }
 
 impl Command {
+    /// Whether it has anything to say to an engine.
+    pub(super) fn needs_engine(&self) -> bool {
+        match self {
+            Self::Logout(_) | Self::Doctor(_) | Self::Version(_) => false,
+            Self::OfContainer(OfContainer::Attach(attach))
+            | Self::Container(Container::Same(OfContainer::Attach(attach))) => !attach.elsewhere(),
+            _ => true,
+        }
+    }
+
+    /// Whether it starts what is to go on without it.
+    pub(super) fn leaves_behind(&self) -> bool {
+        match self {
+            Self::OfContainer(command) | Self::Container(Container::Same(command)) => match command {
+                OfContainer::Run(run) => run.detached(),
+                OfContainer::Start(start) => start.detached(),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Runs it; its exit code.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         match self {

@@ -8,7 +8,7 @@ use std::io;
 pub(super) enum Error {
     /// Nobody answers on the engine's socket.
     #[error(
-        "cannot reach the engine at {socket} ({source}). Is it running? Start one by `sandlot engine --state /var/lib/sandlot --run /run/sandlot`, or name another socket by -H"
+        "Cannot connect to the Docker daemon at unix://{socket}. Is the docker daemon running? ({source}; start one by `sandlot engine`, or name another socket by -H)"
     )]
     Unreachable {
         /// The socket's path.

@@ -27,6 +27,7 @@ mod logs;
 mod network_options;
 mod networks;
 mod outcome;
+mod own;
 mod people;
 mod prune;
 mod ps;
@@ -121,8 +122,21 @@ pub fn run(arguments: Vec<String>) -> ExitCode {
 }
 
 fn execute(arguments: Arguments) -> Result<u8, Error> {
-    let socket = socket::choose(arguments.host.as_deref(), |name| std::env::var(name).ok())?;
-    let client = Client::new(&socket);
+    let named = socket::choose(arguments.host.as_deref(), |name| std::env::var(name).ok())?;
+    let own = match &named {
+        Some(_) => None,
+        None if !arguments.command.needs_engine() || socket::answers() => None,
+        None if arguments.command.leaves_behind() => {
+            return Err(Error::Invalid(
+                "no engine listens at /run/sandlot/engine.sock: what this starts would end with this command; start \
+                 `sandlot engine` first, or leave it in the foreground"
+                    .into(),
+            ));
+        }
+        None => Some(own::Own::start()?),
+    };
+    let usual = || own.as_ref().map_or(socket::usual(), own::Own::socket).to_owned();
+    let client = Client::new(&named.unwrap_or_else(usual));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -130,6 +144,7 @@ fn execute(arguments: Arguments) -> Result<u8, Error> {
     let result = runtime.block_on(arguments.command.run(&client));
     // A read of standard input may still block a thread.
     runtime.shutdown_background();
+    drop(own);
     result
 }
 

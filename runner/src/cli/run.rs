@@ -29,6 +29,11 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// Whether the container is to go on without this command.
+    pub(super) fn detached(&self) -> bool {
+        self.detach
+    }
+
     /// Runs it; the exit code is that of the container's first process.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         self.inner(client).await.map_err(Error::of_run)

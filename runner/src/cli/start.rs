@@ -26,6 +26,11 @@ pub(super) struct Start {
 }
 
 impl Start {
+    /// Whether the containers are to go on without this command.
+    pub(super) fn detached(&self) -> bool {
+        !self.attach && !self.interactive
+    }
+
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         let start = |id: &str| Call::container(Method::POST, id, "start");

@@ -18,6 +18,7 @@ pub mod health;
 pub mod io;
 mod launch;
 pub mod lifecycle;
+mod lock;
 mod log;
 pub mod log_reader;
 pub mod logging;
@@ -92,6 +93,7 @@ pub struct Shared {
     pub(super) blanks: blanks::Blanks,
     pub(super) ends: broadcast::Sender<Event>,
     containers: Mutex<BTreeMap<String, Arc<Container>>>,
+    _lock: lock::Lock,
     mappings: Mutex<HashMap<u32, Arc<OwnedFd>>>,
     /// Held while an empty volume is filled.
     pub(super) filling: Mutex<()>,
@@ -120,6 +122,7 @@ impl Engine {
     /// # Errors
     /// What opening the state, finding the control groups or reaching the spawner answers.
     pub async fn open(settings: Settings) -> Result<Self, Error> {
+        let lock = lock::Lock::take(&settings.state)?;
         for name in ["containers", "volumes", "images", "disks"] {
             private(&settings.state.join(name))?;
         }
@@ -151,6 +154,7 @@ impl Engine {
             places: Arc::new(tokio::sync::Semaphore::new(ahead::PLACES)),
             ends: broadcast::Sender::new(ENDS),
             containers: Mutex::default(),
+            _lock: lock,
             mappings: Mutex::default(),
             filling: Mutex::default(),
             builds: build::Running::default(),

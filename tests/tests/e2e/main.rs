@@ -17,6 +17,7 @@ mod logs;
 mod neighbours;
 mod nested;
 mod networks;
+mod own_engine;
 mod pushing;
 mod remote;
 mod restarts;
