@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import unicode11 from '@xterm/addon-unicode11';
 import { random, stream } from './streams.mjs';
-import { Viewer } from './viewer.mjs';
+import { continued, Viewer } from './viewer.mjs';
 
 const SIZE = { cols: 24, rows: 8 };
 const CASES = Number(process.env.SANDLOT_CASES ?? 1500);
@@ -36,7 +36,7 @@ async function states(pieces, at, tail, early = 0, size = SIZE) {
   const joined = [whole.state(), late.state()];
   await whole.write(stream.subarray(cut));
   await late.write(stream.subarray(cut));
-  return { joined, end: [whole.state(), late.state()] };
+  return { joined, end: [whole.state(), late.state()], viewers: [whole, late] };
 }
 
 async function differs(pieces, at, tail, early) {
@@ -83,12 +83,15 @@ test('random streams, cut at random places', async () => {
 test('a thousand lines above the screen, in colour and wide', async () => {
   const size = { cols: 80, rows: 24 };
   const lines = Array.from({ length: 1500 }, (_, n) => `\x1b[3${n % 8}mline ${n}\x1b[0m 漢字 e\u0301 ${'x'.repeat(n % 120)}\r\n`);
-  const { joined, end } = await states(lines, 1450, 'end', 0, size);
+  const { joined, end, viewers } = await states(lines, 1450, 'end', 0, size);
   for (const [one, other] of [joined, end]) {
     const [all, late] = [one.normal, other.normal].map((lines) => lines.slice(-1000));
     assert.equal(late.length, 1000);
     assert.deepEqual(late, all);
   }
+  const [whole, late] = viewers.map((viewer) => continued(viewer, 1000));
+  assert.ok(whole.some((wrapped) => wrapped));
+  assert.deepEqual(late, whole);
 });
 
 test('another size, as shells and editors are resized', async () => {

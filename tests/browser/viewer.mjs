@@ -32,18 +32,21 @@ export class Viewer {
   }
 }
 
+/** Which of the last lines continue the one before: nowhere seen, but a copied text or another width shows it. */
+export function continued({ terminal }, count) {
+  const { active } = terminal.buffer;
+  return Array.from({ length: count }, (_, at) => active.getLine(active.length - count + at).isWrapped);
+}
+
 function drawn(buffer) {
   const lines = [];
-  for (let at = Math.max(0, buffer.length - KEPT - 24); at < buffer.length; at += 1) lines.push(line(buffer.getLine(at), buffer.getLine(at - 1)));
+  for (let at = Math.max(0, buffer.length - KEPT - 24); at < buffer.length; at += 1) lines.push(line(buffer.getLine(at)));
   while (lines[0] !== undefined && lines[0] === '' && lines.length > 24) lines.shift();
   return lines;
 }
 
-function line(line, before) {
-  // That a line continues one which does not reach it is nowhere seen.
-  const last = before?.getCell(before.length - 1);
-  const reaches = last !== undefined && (last.getChars() !== '' || last.getWidth() === 0 || line.getCell(0).getWidth() === 2);
-  let text = line.isWrapped && reaches ? '↩' : '';
+function line(line) {
+  let text = '';
   let blank = '';
   for (let column = 0; column < line.length; column += 1) {
     const cell = line.getCell(column);
