@@ -4,6 +4,9 @@
 
 mod ahead;
 mod build;
+mod build_attacks;
+mod build_own;
+mod build_peers;
 mod checkpoints;
 mod command_line;
 mod containers;

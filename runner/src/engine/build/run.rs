@@ -9,13 +9,13 @@ use super::prepare::{self, Ids, Kept};
 use super::report::Reporter;
 use super::state::State;
 use crate::container::spec::IdRange;
-use crate::engine::Engine;
 use crate::engine::changes;
 use crate::engine::container::Container;
 use crate::engine::create::Force;
 use crate::engine::lifecycle::Wait;
 use crate::engine::model::{Config, HostConfig};
 use crate::engine::prepared::PreparedMount;
+use crate::engine::{self, Engine};
 use crate::image::steps::Layer;
 use serde_json::json;
 use std::os::fd::AsFd;
@@ -116,8 +116,29 @@ pub(super) async fn run(job: &Job, state: &State, ready: &Ready, out: &Reporter)
     };
     let host = host(job, ready);
     let container = engine.create(None, config, host)?;
+    // For a build that is given up; one that fails waits until nothing is left.
     let guard = Guard { engine: engine.clone(), container };
-    let container = &guard.container;
+    let done = attempt(job, state, ready, &guard.container, out).await;
+    match engine.remove(&guard.container.id, Force::Yes).await {
+        // Somebody else has removed it.
+        Err(engine::Error::NotFound { .. }) if done.is_err() => {}
+        other => other?,
+    }
+    if done.is_ok() {
+        out.say(format!("Removing intermediate container {}\n", &guard.container.id[..12])).await;
+    }
+    done
+}
+
+/// Runs a container to its end; the layer of what it wrote.
+async fn attempt(
+    job: &Job,
+    state: &State,
+    ready: &Ready,
+    container: &Arc<Container>,
+    out: &Reporter,
+) -> Result<Layer, Error> {
+    let engine = job.engine();
     let short = &container.id[..12];
     out.say(format!(" ---> Running in {short}\n")).await;
     let mut kept = Kept::default();
@@ -135,10 +156,7 @@ pub(super) async fn run(job: &Job, state: &State, ready: &Ready, out: &Reporter)
     if code != 0 {
         return Err(Error::Command { command: ready.words.join(" "), code });
     }
-    let layer = harvest(job, state, ready, container).await;
-    engine.remove(&container.id, Force::Yes).await?;
-    out.say(format!("Removing intermediate container {short}\n")).await;
-    layer
+    harvest(job, state, ready, container).await
 }
 
 fn host(job: &Job, ready: &Ready) -> HostConfig {
