@@ -30,6 +30,7 @@ pub(super) async fn carry_out(job: Arc<Job>, n: usize, first: usize, out: Report
     };
     let mut stage = Stage { job: Arc::clone(&job), state, out };
     stage.state.config.remove("OnBuild");
+    stage.state.default_path();
     if !matches!(job.plan.bases.get(&n), Some(Base::Scratch)) {
         let id = stage.state.pristine().unwrap_or_else(|| stage.state.id());
         stage.out.say(format!(" ---> {}\n", id.short())).await;

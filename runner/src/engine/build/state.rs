@@ -20,6 +20,9 @@ const PROXIES: [&str; 10] = [
     "all_proxy",
 ];
 
+/// Where commands are looked for, if nobody says.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// What of a document is Docker's own and says nothing of the image that is built on it.
 const LEFT_OUT: [&str; 6] = ["container", "container_config", "docker_version", "parent", "id", "throwaway"];
 
@@ -168,6 +171,13 @@ impl State {
         self.config.insert("Env".to_owned(), json!(list));
     }
 
+    /// An image without a search path gets Docker's.
+    pub(super) fn default_path(&mut self) {
+        if !self.list("Env").iter().any(|e| e.starts_with("PATH=")) {
+            self.set_env("PATH", PATH);
+        }
+    }
+
     /// Declares a build argument. Its value is the one given, else its own, else the one before the first `FROM`.
     pub(super) fn declare(&mut self, name: &str, own: Option<String>, given: &Given) {
         let value = given.arguments.get(name).cloned().or(own);
@@ -195,9 +205,6 @@ impl State {
             if let Some(value) = given.arguments.get(name).filter(|_| !known) {
                 all.push(format!("{name}={value}"));
             }
-        }
-        if !all.iter().any(|e| e.starts_with("PATH=")) {
-            all.push("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
         }
         all
     }
@@ -281,7 +288,9 @@ mod tests {
         assert_eq!(all(&state), "env own global -");
         assert_eq!(state.visible_arguments().len(), 2);
         let env = state.environment(&given);
-        assert!(env.contains(&"http_proxy=p".to_owned()) && env.iter().any(|e| e.starts_with("PATH=")));
+        assert!(env.contains(&"http_proxy=p".to_owned()) && !env.iter().any(|e| e.starts_with("PATH=")));
+        state.default_path();
+        assert_eq!(state.value("PATH").as_deref(), Some(PATH));
     }
 
     #[test]
