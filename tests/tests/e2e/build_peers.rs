@@ -82,7 +82,7 @@ const CASES: &[&str] = &[
     "FROM base\nADD t.tar /t1\nADD t.tar.gz t.tar.bz2 /t2/\nADD t.tar.xz /t3/deep/\nADD a.txt /plain\nADD --chown=user b.txt /owned/\n\
      RUN mkdir -m 700 /p /q; echo 1 > /p/one; ln -s one /p/link; ln /p/one /p/hard; chmod u+s,g+s /p/one; chown -R user:user /q\n\
      RUN rm -r /t1/sub /t2; mkdir /t2; echo again > /t2/again; rm /plain; mv /p/link /q/moved; chown 5:6 /bin; chown user /home/user\n\
-     COPY a.txt /t1/link\nCOPY d /t2\nUSER user\nRUN echo mine > /home/user/mine; touch -d 2001-01-01 /home/user/old\n",
+     COPY a.txt /t1/new\nCOPY d /t2\nUSER user\nRUN echo mine > /home/user/mine; touch -d 2001-01-01 /home/user/old\n",
     "ARG NAME=value\nFROM base AS one\nARG NAME\nENV A=$NAME B=\"two words\" C=${NONE:-else}\nRUN echo \"$A $B $C\" > /said\n\
      FROM base AS never\nRUN false\n\
      FROM one AS two\nWORKDIR /deep\nWORKDIR er\nRUN pwd > where; umask 077; mkdir private; echo x > private/x\n\
