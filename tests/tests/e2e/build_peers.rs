@@ -13,8 +13,9 @@ use std::process::Command;
 /// What a file is: kind and mode, owner, links, and content or target.
 type Files = BTreeMap<String, (u32, u32, u32, u64, String)>;
 
-/// What `buildah` leaves of its own, and what it makes of the root of an empty image.
-const ITS_OWN: &[&str] = &["etc/hostname", "etc/hosts", "etc/resolv.conf", "run", "dev", "proc", "sys"];
+/// What `buildah` leaves of its own, and the places of volumes, which our container has when its files are taken out.
+const ITS_OWN: &[&str] =
+    &["etc/hostname", "etc/hosts", "etc/resolv.conf", "run", "dev", "proc", "sys", "data", "more"];
 
 fn files(root: &Path) -> Files {
     let mut found = Files::new();
