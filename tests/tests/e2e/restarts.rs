@@ -56,7 +56,7 @@ async fn each_policy_restarts_what_it_says_and_no_more() {
     let times: Vec<u64> = events.lines().map(|line| line.parse().unwrap()).collect();
     let pauses: Vec<u64> =
         times[1..].chunks(2).filter(|p| p.len() == 2).map(|p| (p[1] - p[0]) / 1_000_000).collect();
-    assert!(pauses.len() >= 4, "{events}");
+    assert!(pauses.len() >= 3, "{events}");
     for (n, pause) in pauses.iter().take(4).enumerate() {
         assert!(*pause >= 100 << n, "{pauses:?}");
     }
