@@ -71,5 +71,9 @@ impl Drop for Dockerd {
             let _already_gone =
                 line.split(' ').nth(4).map(|path| Command::new("umount").args(["-l", path]).status());
         }
+        // With `--cgroup-parent` of its own name, it leaves that behind.
+        for group in crate::traces::groups_named(&self.name).unwrap_or_default() {
+            let _already_gone = std::fs::remove_dir(group);
+        }
     }
 }

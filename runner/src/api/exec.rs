@@ -202,6 +202,15 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
         ExecState::Ended(code) => (false, Some(code), 0),
     };
     let command = exec.request.cmd.split_first();
+    let mut process = json!({
+        "tty": exec.request.tty,
+        "entrypoint": command.map(|c| c.0),
+        "arguments": command.map(|c| c.1),
+        "privileged": false,
+    });
+    if let Some(user) = exec.request.user.as_ref().filter(|user| !user.is_empty()) {
+        process["user"] = json!(user);
+    }
     Ok(Json(json!({
         "ID": exec.id,
         "ContainerID": exec.container,
@@ -213,12 +222,6 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
         "OpenStderr": exec.request.attach_stderr,
         "CanRemove": false,
         "DetachKeys": "",
-        "ProcessConfig": {
-            "tty": exec.request.tty,
-            "entrypoint": command.map(|c| c.0),
-            "arguments": command.map(|c| c.1),
-            "privileged": false,
-            "user": exec.request.user,
-        },
+        "ProcessConfig": process,
     })))
 }

@@ -28,7 +28,7 @@ pub(super) async fn get(
     method: Method,
 ) -> Answer {
     let path = path(&p)?;
-    let found = engine.look(&id, path.clone()).await?;
+    let found = engine.look(&id, path.clone()).await.map_err(|e| nothing(e, &path, &id))?;
     let stat = base64::engine::general_purpose::STANDARD.encode(stat(&found).to_string());
     let body = if method == Method::HEAD {
         Body::empty()
@@ -59,16 +59,27 @@ pub(super) async fn put(
     let reader = tokio_util::io::StreamReader::new(Box::pin(stream));
     let reader = tokio_util::io::SyncIoBridge::new(reader);
     let path = path(&p)?;
-    engine.copy_in(&id, path.clone(), reader, kinds, owners).await?;
+    engine.copy_in(&id, path.clone(), reader, kinds, owners).await.map_err(|e| nothing(e, &path, &id))?;
     if let Ok(container) = engine.find(&id) {
         engine.events.container_with("extract-to-dir", &container, &[("path", &path.to_string_lossy())]);
     }
     Ok(StatusCode::OK)
 }
 
+/// What is not there, in Docker's words.
+fn nothing(error: engine::Error, path: &std::path::Path, id: &str) -> Error {
+    match error {
+        engine::Error::NotFound { kind, .. } if kind != "container" => {
+            let words = format!("Could not find the file {} in container {id}", path.display());
+            Error::new(StatusCode::NOT_FOUND, words)
+        }
+        other => other.into(),
+    }
+}
+
 /// A path is seen from the container's root, however it begins.
 fn path(p: &Parameters) -> Answer<PathBuf> {
-    let path = p.text("path").ok_or_else(|| Error::bad("the parameter path is needed"))?;
+    let path = p.text("path").ok_or_else(|| Error::bad("bad parameter: path cannot be empty"))?;
     Ok(PathBuf::from(format!("/{}", path.trim_start_matches('/'))))
 }
 
@@ -126,7 +137,7 @@ pub(super) async fn commit(
     RawQuery(raw): RawQuery,
     body: Option<Json<Config>>,
 ) -> Answer {
-    let container = p.text("container").ok_or_else(|| Error::bad("the parameter container is needed"))?;
+    let container = p.text("container").ok_or_else(|| Error::bad("invalid name or ID supplied: \"\""))?;
     let name = p.text("repo").map(|repo| {
         let name = p.text("tag").map_or_else(|| format!("{repo}:latest"), |tag| format!("{repo}:{tag}"));
         super::images::reference(&name)

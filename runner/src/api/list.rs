@@ -111,7 +111,36 @@ impl Wanted {
             && filters.any("status", |status| record.state.word() == status)
             && filters
                 .any("health", |word| record.health.as_ref().map_or("none", |h| h.status.word()) == word)
+            && filters.any("expose", |port| ports(record, Ports::Exposed).any(|p| same(p, port)))
+            && filters.any("publish", |port| ports(record, Ports::Published).any(|p| same(p, port)))
             && filters.any("is-task", |task| matches!(task, "0" | "false"))
             && filters.labels(&record.config.labels)
     }
+}
+
+/// Which ports of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ports {
+    /// Those that its image or its creator names.
+    Exposed,
+    /// Those that the host has.
+    Published,
+}
+
+/// The ports of a container that can be reached at all.
+fn ports(record: &Record, which: Ports) -> impl Iterator<Item = &str> {
+    let reached = !matches!(super::inspect::network(record), "none");
+    let (exposed, published) = (record.config.exposed_ports.keys(), record.host.port_bindings.keys());
+    let published = published.map(String::as_str).filter(move |_| reached);
+    published.chain(exposed.map(String::as_str).filter(move |_| reached && which == Ports::Exposed))
+}
+
+/// `80` is `80/tcp`; a range is each of its ports.
+fn same(port: &str, wanted: &str) -> bool {
+    let (numbers, kind) = wanted.split_once('/').unwrap_or((wanted, "tcp"));
+    let (number, own) = port.split_once('/').unwrap_or((port, "tcp"));
+    let (from, to) = numbers.split_once('-').unwrap_or((numbers, numbers));
+    let within =
+        |n: u16| from.parse().is_ok_and(|from: u16| from <= n) && to.parse().is_ok_and(|to: u16| n <= to);
+    kind == own && number.parse().is_ok_and(within)
 }

@@ -16,6 +16,7 @@ mod exec;
 mod files;
 mod filters;
 mod hijack;
+mod image_inspect;
 mod image_list;
 mod images;
 mod info;

@@ -132,7 +132,15 @@ fn taken(container: &Config, wanted: &Config) -> Map<String, Value> {
         let value = if nothing(&wanted[name]) { &own[name] } else { &wanted[name] };
         (name.to_owned(), value.clone())
     };
-    TAKEN.into_iter().map(one).filter(|(_, value)| !nothing(value)).collect()
+    let mut all: Map<String, Value> =
+        TAKEN.into_iter().map(one).filter(|(_, value)| !nothing(value)).collect();
+    // New labels and variables are added to the old.
+    if let (Some(Value::Object(labels)), Value::Object(old)) = (all.get_mut("Labels"), &own["Labels"]) {
+        for (key, value) in old {
+            labels.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    all
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Engine {
         let container = self.find(key)?;
         running(&container)?;
         if request.cmd.is_empty() {
-            return Err(Error::invalid("no exec command specified"));
+            return Err(Error::invalid("No exec command specified"));
         }
         if request.privileged {
             return Err(Error::invalid(
@@ -137,7 +137,11 @@ impl Engine {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn exec(&self, id: &str) -> Result<Arc<Exec>, Error> {
-        self.execs.lock().get(id).cloned().ok_or_else(|| Error::not_found("exec instance", id))
+        let known = self.execs.lock().get(id).cloned();
+        // Those of a container that is gone are gone with it.
+        known
+            .filter(|exec| self.by_id(&exec.container).is_some())
+            .ok_or_else(|| Error::not_found("exec instance", id))
     }
 
     /// The ids of a container's executions that have not ended.
@@ -157,7 +161,7 @@ impl Engine {
         let container = self.find(&exec.container)?;
         running(&container)?;
         if *exec.state.borrow() != ExecState::Created {
-            return Err(Error::Conflict(format!("exec {id} has already been started")));
+            return Err(Error::Conflict(format!("Error: Exec command {id} has already run")));
         }
         let record = container.record();
         let checked = validate::check(&record.config, &record.host, &self.settings)?;

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// How long a container may take to stop where nothing else was said.
 const PATIENCE: i64 = 10;
+/// How long an end by signal 9 is waited for.
+const LAST: Duration = Duration::from_secs(10);
 const KILL: i32 = 9;
 const TERM: i32 = 15;
 
@@ -107,6 +109,10 @@ impl Engine {
         if ends && matches!(record.state, State::Paused { .. }) {
             // It may have ended already: the first process does, frozen or not, by signal 9.
             self.unpause(key).await.unwrap_or_default();
+        }
+        if signal == KILL {
+            // Whoever kills may count on its end; one that cannot end (in the kernel) is not waited for without end.
+            tokio::time::timeout(LAST, container.wait_until_dead()).await.unwrap_or_default();
         }
         Ok(())
     }

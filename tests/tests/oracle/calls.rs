@@ -1,0 +1,111 @@
+//! Calls as text, one a line: `METHOD TARGET [BODY] [@Header: value]…`.
+//!
+//! `$image` is the image that both have, `$id` the `Id` of the last answer that had one, `$name` the name of the file, so
+//! that containers of two files never meet. As a body, `$last` is the last answer's, `$empty` an archive of nothing; `$soon`
+//! is a moment from now. `until TARGET PLACE VALUE` waits until the answer has that value there.
+
+use super::IMAGE;
+use super::peer::{Peer, Told};
+use anyhow::{Context, Result};
+use sandlot_tests::socket::Request;
+use sandlot_tests::wait::until;
+use serde_json::Value;
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("calls/", $name, ".txt")))),*] };
+}
+
+/// Those that mind their own business.
+pub(super) const TOGETHER: &[(&str, &str)] =
+    files!["create", "events", "execs", "files", "images", "life", "logs", "refusals"];
+
+/// Those that see everything, one after the other, at the end.
+pub(super) const ALONE: &[(&str, &str)] = files!["engine"];
+
+/// Plays a file to an engine.
+pub(super) async fn play(peer: &Peer, name: &str, text: &str) -> Result<Vec<Told>> {
+    let (mut all, mut id, mut last) = (Vec::new(), String::new(), Vec::new());
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let filled = line.replace("$image", IMAGE).replace("$id", &id).replace("$name", name);
+        let filled = filled.replace("$soon", &soon()?);
+        let place = || format!("{name}.txt:{}: {line}", number + 1);
+        if let Some(rest) = filled.strip_prefix("until ") {
+            wait(peer, rest).await.with_context(place)?;
+            continue;
+        }
+        let mut request = parse(&filled).with_context(place)?;
+        match request.body.as_slice() {
+            b"$last" => request.body.clone_from(&last),
+            b"$empty" => request.body = vec![0; 1024],
+            _ => {}
+        }
+        let (answer, told) = peer.call(place(), &request).await?;
+        if let Some(new) = serde_json::from_slice::<Value>(&answer.body).ok().and_then(|b| text_at(&b, "Id"))
+        {
+            id = new;
+        }
+        last = answer.body;
+        all.push(told);
+    }
+    Ok(all)
+}
+
+/// In seconds since 1970.
+fn soon() -> Result<String> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    Ok((now.as_secs() + 1).to_string())
+}
+
+fn text_at(value: &Value, key: &str) -> Option<String> {
+    value.get(key)?.as_str().map(str::to_owned)
+}
+
+fn parse(line: &str) -> Result<Request> {
+    let (line, headers) = match line.split_once(" @") {
+        Some((line, headers)) => (line, headers.split(" @").collect()),
+        None => (line, Vec::new()),
+    };
+    let mut words = line.splitn(3, ' ');
+    let (method, target) = (words.next().context("a method")?, words.next().context("a target")?);
+    let mut request = Request::new(method, &escaped(target));
+    if let Some(body) = words.next() {
+        request = if headers.is_empty() {
+            request.json(body)
+        } else {
+            Request { body: body.as_bytes().to_vec(), ..request }
+        };
+    }
+    for header in headers {
+        let (name, value) = header.split_once(": ").context("a header")?;
+        request = request.header(name, value);
+    }
+    Ok(request)
+}
+
+/// Filters are JSON, and stand in the files as such.
+fn escaped(target: &str) -> String {
+    let one = |c: char| match c {
+        '{' | '}' | '"' | '[' | ']' | '^' | '|' | '<' | '>' => format!("%{:02X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    target.chars().map(one).collect()
+}
+
+async fn wait(peer: &Peer, rest: &str) -> Result<()> {
+    let mut words = rest.split(' ');
+    let mut next = || words.next().context("until TARGET PLACE VALUE");
+    let (target, pointer, wanted) = (next()?, next()?, next()?);
+    let request = Request::new("GET", target);
+    until(rest, || async {
+        let (answer, _) = peer.call(String::new(), &request).await.ok()?;
+        let body: Value = serde_json::from_slice(&answer.body).ok()?;
+        let found = body.pointer(pointer)?.clone();
+        let found = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+        (found == wanted).then_some(())
+    })
+    .await
+}
