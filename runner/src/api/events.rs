@@ -44,6 +44,8 @@ pub(super) async fn events(State(engine): State<Engine>, Query(p): Query<Paramet
     if let (Some(since), Some(until)) = (since, until)
         && since > until
     {
+        let said = |name| p.text(name).unwrap_or_default();
+        let (since, until) = (said("since"), said("until"));
         return Err(Error::bad(format!("`since` time ({since}) cannot be after `until` time ({until})")));
     }
     let (kept, receiver) = engine.events.follow();

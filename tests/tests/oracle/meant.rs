@@ -68,7 +68,7 @@ const MEANT: &[Meant] = &[
         "a container that is not there is 404 here, too",
     ),
     shown("body.message", "invalid *: * is no number / strconv*", "Go's parser is not ours"),
-    shown("body.message", "since: * is no time / strconv*", "Go's parser is not ours"),
+    shown("body.message", "invalid value for * / strconv*", "Go's parser is not ours"),
     shown("status", "400 / 500", "what a client got wrong is a 400; Docker 20.10 said 500 for some of it"),
     shown("status", "404 / 500", "the same of what is not there"),
     shown("status", "409 / 500", "the same of what a container's state forbids"),
@@ -206,7 +206,11 @@ const MEANT: &[Meant] = &[
     ),
     meant("*DELETE /containers/json", "body.message", "there is no such call"),
     meant("*", "*SharedSize", "layers that one image alone has are not shared"),
-    meant("*events.txt*image*", "body", "an untagging is told under its name, too"),
+    meant(
+        "*events.txt*image*",
+        "body.Actor.Attributes.made",
+        "an image's event has its name and not its labels",
+    ),
     // What others are building.
     meant("*", "*NetworkSettings.*", "networks are not there yet"),
     meant("*/networks*", "*", "networks are not there yet"),

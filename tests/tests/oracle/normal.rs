@@ -46,12 +46,12 @@ pub(super) fn of(value: Value, root: &str) -> Value {
     }
 }
 
-/// What has no order of its own: events of one moment, mounts.
+/// What has no order of its own: events of one moment, mounts, changes.
 fn sorted(mut list: Vec<Value>) -> Vec<Value> {
-    let unordered = |v: &Value| v.get("Action").is_some() || v.get("Destination").is_some();
+    let unordered = |v: &Value| ["Action", "Destination", "Path"].iter().any(|key| v.get(key).is_some());
     if list.iter().all(unordered) {
         list.sort_by_key(|v| {
-            let first = v.get("Destination").or(v.get("Action")).map(Value::to_string);
+            let first = v.get("Destination").or(v.get("Action")).or(v.get("Path")).map(Value::to_string);
             (first, v.pointer("/Actor/Attributes/signal").map(Value::to_string), v.to_string())
         });
     }
