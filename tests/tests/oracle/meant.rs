@@ -214,7 +214,9 @@ const MEANT: &[Meant] = &[
     // What others are building.
     meant("*", "*NetworkSettings.*", "networks are not there yet"),
     meant("*/networks*", "*", "networks are not there yet"),
-    shown("body.message", "-p: publishing ports* / *", "networks are not there yet"),
+    shown("body.message", "invalid port specification* / *", "the whole specification is named"),
+    meant("*", "body[].Ports[]", "an exposed port is listed whatever the network is"),
+    meant("*/system/df", "body.Images[].*", "images have no order of their own"),
     // What is refused or done otherwise on purpose.
     meant(
         "*load?quiet=1 garbage*",
