@@ -69,7 +69,7 @@ pub(super) fn usage(engine: &Engine, spoken: Version) -> Answer<(Vec<Value>, u64
     }
     let one = |image: &Image| {
         let id = image.id.to_string();
-        summary(&image, spoken, sizes.get(&id), Some(used.get(&id).copied().unwrap_or(0)))
+        summary(image, spoken, sizes.get(&id), Some(used.get(&id).copied().unwrap_or(0)))
     };
     let layers: BTreeMap<&String, u64> = all.iter().flat_map(layers).collect();
     Ok((all.iter().map(one).collect(), layers.values().sum()))
