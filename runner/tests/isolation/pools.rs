@@ -63,6 +63,18 @@ async fn what_is_counted_by_namespace_ends_at_its_bound() {
 }
 
 #[tokio::test]
+async fn loop_devices_are_nobodys_to_take() {
+    let mut s = Spawned::new().await;
+    let free = |path: &str| format!("fcntl.ioctl(os.open(\"{path}\", 2), 0x4c82)");
+    let made = interpreted(&free("/tmp/loop-control"));
+    let attacks = [
+        python("control", &free("/dev/loop-control")),
+        shell("made", format!("rm -f /tmp/loop-control; mknod /tmp/loop-control c 10 237 && {made}")),
+    ];
+    succeed_only_without_walls(&mut s, &attacks, &Walls::EACH).await;
+}
+
+#[tokio::test]
 async fn a_bound_cannot_be_lifted_from_inside() {
     let mut s = Spawned::new().await;
     let mut attacks = Vec::new();
