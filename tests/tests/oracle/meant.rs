@@ -91,11 +91,6 @@ const MEANT: &[Meant] = &[
         "an image has no host name",
     ),
     meant("*", "body*KernelMemory*", "went with 1.42"),
-    meant(
-        "*DELETE /images/* | *POST /images/prune",
-        "body[] | body.ImagesDeleted[] | body.SpaceReclaimed",
-        "the image alone is told as deleted, not each layer",
-    ),
     meant("*", "*Attributes.execDuration", "came with 25"),
     meant("*events.txt*", "body[].Action | body[].status", "no space after an execution's command"),
     // What is another engine's.
@@ -174,11 +169,6 @@ const MEANT: &[Meant] = &[
         "the same, without the volume's name before it",
     ),
     shown("body.message", "looking up the user: * / *", "what was being done"),
-    shown(
-        "body.message",
-        "conflict: unable to delete * / conflict: unable to remove *",
-        "Docker's words for an id, also for a name",
-    ),
     shown("body.message", "the change * / run is not *", "which instructions can be changed"),
     shown("body.message", "unknown capability * / *", "where the names stand"),
     shown("body.message", "Invalid value x for cpuset* / *", "what a list looks like"),
@@ -216,7 +206,6 @@ const MEANT: &[Meant] = &[
     meant("*/networks*", "*", "networks are not there yet"),
     shown("body.message", "invalid port specification* / *", "the whole specification is named"),
     meant("*", "body[].Ports[]", "an exposed port is listed whatever the network is"),
-    meant("*/system/df", "body.Images[].*", "images have no order of their own"),
     // What is refused or done otherwise on purpose.
     meant(
         "*load?quiet=1 garbage*",

@@ -46,12 +46,18 @@ pub(super) fn of(value: Value, root: &str) -> Value {
     }
 }
 
-/// What has no order of its own: events of one moment, mounts, changes.
+/// What has no order of its own: events of one moment, mounts, changes, images.
 fn sorted(mut list: Vec<Value>) -> Vec<Value> {
-    let unordered = |v: &Value| ["Action", "Destination", "Path"].iter().any(|key| v.get(key).is_some());
+    let unordered =
+        |v: &Value| ["Action", "Destination", "Path", "RepoTags"].iter().any(|key| v.get(key).is_some());
     if list.iter().all(unordered) {
         list.sort_by_key(|v| {
-            let first = v.get("Destination").or(v.get("Action")).or(v.get("Path")).map(Value::to_string);
+            let first = v
+                .get("Destination")
+                .or(v.get("Action"))
+                .or(v.get("Path"))
+                .or(v.get("RepoTags"))
+                .map(Value::to_string);
             (first, v.pointer("/Actor/Attributes/signal").map(Value::to_string), v.to_string())
         });
     }
