@@ -125,13 +125,3 @@ pub(super) fn port_list(record: &Record) -> Vec<Value> {
     }
     all
 }
-
-/// Whether a running container has published, or exposes, that port: `80`, `80/tcp`, `8000-8010`.
-pub(super) fn has_port(record: &Record, field: &str, wanted: &str) -> bool {
-    let (range, protocol) = wanted.split_once('/').unwrap_or((wanted, "tcp"));
-    let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let (Ok(first), Ok(last)) = (first.parse::<u64>(), last.parse::<u64>()) else { return false };
-    port_list(record)
-        .iter()
-        .any(|p| p["Type"] == protocol && p[field].as_u64().is_some_and(|n| (first..=last).contains(&n)))
-}

@@ -38,11 +38,7 @@ pub(super) async fn list(State(engine): State<Engine>, Query(p): Query<Parameter
                 || record.mounts.iter().any(|m| m.target == wanted)
         })
     };
-    let network = |record: &Record| {
-        filters.any("network", |n| endpoints::is_in(&engine, record, n))
-            && filters.any("publish", |p| endpoints::has_port(record, "PublicPort", p))
-            && filters.any("expose", |p| endpoints::has_port(record, "PrivatePort", p))
-    };
+    let network = |record: &Record| filters.any("network", |n| endpoints::is_in(&engine, record, n));
     let suits = |container: &Arc<Container>| {
         let record = container.record();
         (all || record.state.active())

@@ -107,5 +107,7 @@ async fn uploads_that_lead_nowhere() {
     let sink = Sink::start(circle).await;
     let words = stage.push(&sink.host(), "app", &id).await.map(drop).unwrap_err();
     says(&words, &[&sink.host(), "redirects", "too many times"]);
-    assert_eq!(sink.asked("DELETE", "/uploads/").len(), 1, "the upload was left to the registry");
+    let (begun, given_up) = (sink.asked("POST", "/uploads/").len(), sink.asked("DELETE", "/uploads/").len());
+    // Others that were under way are dropped with the first that fails; the registry forgets them by itself.
+    assert!((1..=begun).contains(&given_up), "{begun} uploads were begun, {given_up} were given up");
 }

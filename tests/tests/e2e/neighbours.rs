@@ -76,7 +76,7 @@ async fn published_ports_are_reached_from_the_host_and_given_back() {
     assert!(get(&sandbox, &format!("127.0.0.1:{drawn}")).starts_with("here is"));
     let shown = sandbox.ok(&["ps", "--format", "{{.Ports}}"]).unwrap();
     assert!(shown.contains("0.0.0.0:8080->80/tcp") && shown.contains("443/tcp"), "{shown}");
-    assert_eq!(sandbox.ok(&["ps", "-q", "--filter", "publish=8080"]).unwrap().lines().count(), 1);
+    assert_eq!(sandbox.ok(&["ps", "-q", "--filter", "publish=80"]).unwrap().lines().count(), 1);
     let taken = sandbox.docker(&["run", "--name", "late", "-p", "8080:80", IMAGE, "true"]).unwrap();
     let said = String::from_utf8_lossy(&taken.stderr).into_owned();
     assert!(

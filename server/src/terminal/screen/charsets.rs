@@ -60,6 +60,11 @@ impl Charsets {
         (self.level, self.used) = (level, self.sets[level]);
     }
 
+    /// Whether a restored cursor brought another set than the level's.
+    pub(super) fn is_brought(&self) -> bool {
+        self.used != self.sets[self.level]
+    }
+
     pub(super) fn load(&mut self, level: usize, set: Charset) {
         self.sets[level] = set;
         if self.level == level {

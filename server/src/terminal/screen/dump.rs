@@ -142,6 +142,13 @@ impl Writer {
         if origin {
             self.text.push_str("\x1b[?6h");
         }
+        // What a restored cursor brought is brought again; where it stands is said after that.
+        let brought = terminal.charsets.is_brought() && screen.saved.charset == terminal.charsets.used;
+        if brought {
+            self.charsets(&terminal.charsets);
+            self.text.push_str("\x1b8");
+            self.pen = screen.saved.pen;
+        }
         let from = if origin { screen.top } else { 0 };
         let row = screen.y.saturating_sub(from) + 1;
         let line = &screen.lines[screen.base() + screen.y];
@@ -158,7 +165,9 @@ impl Writer {
             self.cell(&line.cells[at], at);
         }
         self.take(terminal.pen);
-        self.charsets(&terminal.charsets);
+        if !brought {
+            self.charsets(&terminal.charsets);
+        }
         terminal.modes.write(&mut self.text);
         if let Some(at) = again.filter(|_| live) {
             line.cells[at].write(&mut self.text);
@@ -172,10 +181,5 @@ impl Writer {
             }
         }
         self.text.push_str(["", "\x0e", "\x1bn", "\x1bo"][charsets.level]);
-        if charsets.used != charsets.sets[charsets.level] {
-            // A restored cursor brought a set of its own.
-            let _ =
-                write!(self.text, "\x1b{}{}", ['(', ')', '*', '+'][charsets.level], charsets.used.letter());
-        }
     }
 }

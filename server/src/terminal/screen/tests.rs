@@ -43,6 +43,17 @@ fn every_cut_of_a_rich_stream_resumes_exactly() {
     }
 }
 
+/// A restored cursor brings its character set, and leaves the one that was chosen since.
+#[test]
+fn a_restored_character_set_leaves_the_chosen_one() {
+    for stream in ["\x1b(0\x1b8aa\x0f\x0ea", "\x1b(0\x1b7\x1b(B\x1b8qq\x1b)Aq", "\x1b(0\x1b8\x1b[3;9Hqqqq"] {
+        let whole = state(&shown(stream.as_bytes()));
+        for at in 0..=stream.len() {
+            assert_eq!(state(&cut_and_resumed(stream.as_bytes(), at)), whole, "{stream:?} cut at {at}");
+        }
+    }
+}
+
 #[test]
 fn a_thousand_lines_of_scrollback_survive() {
     let stream: String = (0..1500).map(|n| format!("\x1b[3{}mline {n}\r\n", n % 8)).collect();
