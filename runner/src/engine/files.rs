@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// How many links may lead to each other.
 const LINKS: usize = 40;
+/// How much is read behind the end of an archive: tar fills its last record, and some programs more.
+const PADDING: u64 = 1 << 20;
 
 /// What stands at a path.
 #[derive(Debug, Clone)]
@@ -91,7 +93,12 @@ impl Engine {
             let found = open_inside(root, &path, OFlags::PATH | OFlags::DIRECTORY);
             found.map_err(|e| missing(e, &path))?;
             let placing = Placing { base, owner, kinds, name: None };
-            place::place(archive, root, &path, placing).map_err(|e| Error::invalid(e.to_string()))
+            let mut archive = archive;
+            place::place(&mut archive, root, &path, placing).map_err(|e| Error::invalid(e.to_string()))?;
+            // An archive ends before its stream does; who still sends the rest would be cut off.
+            std::io::copy(&mut archive.take(PADDING), &mut std::io::sink())
+                .map(drop)
+                .doing(|| "reading on".into())
         };
         self.with_root(container, work).await
     }

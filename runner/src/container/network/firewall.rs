@@ -46,9 +46,21 @@ fn shut(table: &str) -> bool {
     nft.stdin(Stdio::null()).output().is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("drop"))
 }
 
-/// Takes a table away.
+/// Takes a table away. A host that did not forward before forwards nothing again, once the last of our tables is gone.
 pub(super) fn unload(table: &str) -> Result<(), Error> {
-    load(&format!("delete table inet {table}\n"))
+    let was_off = shut(table);
+    load(&format!("delete table inet {table}\n"))?;
+    if was_off && !any() {
+        std::fs::write(FORWARDING, "0").map_err(Error::Forwarding)?;
+    }
+    Ok(())
+}
+
+/// Whether an engine's table is left. What cannot be asked may be there.
+fn any() -> bool {
+    let mut nft = nft();
+    nft.args(["list", "tables"]);
+    nft.stdin(Stdio::null()).output().map_or(true, |o| String::from_utf8_lossy(&o.stdout).contains("sandlot"))
 }
 
 /// Loads a rule set as one transaction.

@@ -13,6 +13,8 @@ const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 9);
 
 /// A host of its own (the thread that made it is in it), the world behind it, and two containers.
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+
 struct World {
     internet: Internet,
     world: OwnedFd,
@@ -24,6 +26,8 @@ struct World {
 impl World {
     fn new() -> Self {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        // A new namespace has what the machine's own has.
+        std::fs::write(FORWARDING, "0").unwrap();
         let host = Route::open().unwrap();
         let lo = UdpSocket::bind("0.0.0.0:0").unwrap();
         sandlot_sys::netdevice::loopback_up(lo.as_fd()).unwrap();
@@ -112,6 +116,7 @@ fn the_defence_is_what_keeps_them_apart() {
         };
         assert!(!reach(*other) && !reach(HOST));
         internet.stop().unwrap();
+        std::fs::write(FORWARDING, "1").unwrap();
         assert!(reach(*other) && reach(HOST), "without the table the attack succeeds");
         drop(world);
     });
@@ -192,6 +197,8 @@ fn a_host_that_did_not_forward_forwards_nothing_else() {
         assert!(!w.from(&office, PUBLIC, 80));
         assert!(w.from(&w.containers[0].0, PUBLIC, 80), "containers go on");
         again.stop().unwrap();
+        assert!(!w.from(&office, PUBLIC, 80), "what was switched on is switched off");
+        std::fs::write(FORWARDING, "1").unwrap();
         assert!(w.from(&office, PUBLIC, 80), "without the table it is one");
     });
 }
