@@ -32,6 +32,7 @@ apart() { # COMMAND...: in a network namespace of its own, so that bridges and r
 dockerd_up() { # Debian's dockerd in a network namespace of its own; made once
     [ -z "${DOCKER_HOST:-}" ] || return 0
     export DOCKER_HOST=unix://$work/docker.sock DOCKER_CONFIG=$work/docker
+    mkdir -p "$work/docker" && echo "{}" >"$work/docker/config.json" # podman and skopeo look there, too
     apart dockerd --data-root "$work/docker-data" --exec-root "$work/docker-exec" --pidfile "$work/docker.pid" \
         --host "$DOCKER_HOST" --iptables=false >"$work/dockerd.log" 2>&1 &
     pids+=($!)
