@@ -202,8 +202,8 @@ const MEANT: &[Meant] = &[
         "an image's event has its name and not its labels",
     ),
     // What others are building.
-    meant("*", "*NetworkSettings.*", "networks are not there yet"),
-    meant("*/networks*", "*", "networks are not there yet"),
+    meant("*", "*NetworkSettings.*", "networks are ours, and not compared yet"),
+    meant("*/networks*", "*", "networks are ours, and not compared yet"),
     shown("body.message", "invalid port specification* / *", "the whole specification is named"),
     meant("*", "body[].Ports[]", "an exposed port is listed whatever the network is"),
     // What is refused or done otherwise on purpose.
