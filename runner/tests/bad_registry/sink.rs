@@ -36,7 +36,8 @@ impl Sink {
         Self::start(|_| None).await
     }
 
-    /// One that answers what `odd` answers, before it reads a body, and is good where that is nothing.
+    /// One that answers what `odd` answers, and is good where that is nothing. A body is read to its end also by who does
+    /// not want it: else the connection is reset under the answer, and whether that is seen is a matter of luck.
     pub(crate) async fn start(odd: impl Fn(&Seen) -> Option<Answer> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -46,10 +47,10 @@ impl Sink {
             let (now, held) = (remember(&log, &request), Arc::clone(&held));
             let answer = odd(&now);
             async move {
-                match answer {
-                    Some(answer) => answer,
-                    None => take(&held, &now, request.into_body()).await,
-                }
+                let Some(answer) = answer else { return take(&held, &now, request.into_body()).await };
+                let mut unwanted = request.into_body().into_data_stream();
+                while let Some(Ok(_)) = unwanted.next().await {}
+                answer
             }
         });
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
