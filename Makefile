@@ -13,7 +13,7 @@ SHELL := /bin/bash
 WEB := web
 BROWSER := tests/browser
 
-.PHONY: help run test bench build web fmt lint check-web test-rust test-guest test-web test-browser setup-run setup-test setup-bench clean
+.PHONY: help run test bench build bootcamp-image web fmt lint check-web test-rust test-guest test-web test-browser setup-run setup-test setup-bench setup-bootcamp clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -t -s "$$(printf '\t')"
@@ -30,6 +30,10 @@ bench: setup-bench ## measure beside bubblewrap, crun, docker and the bare syste
 
 build: web ## both programs and the page, for development
 	@cargo build --workspace --bins --locked
+
+bootcamp-image: setup-bootcamp ## sandlot/bootcamp, the image of the course Container basics, into the engine that runs
+	@cargo build --release --locked --bins
+	make/bootcamp-image.sh "$$(make/target-dir.sh)/release"
 
 web: $(WEB)/node_modules/.installed ## the page, built for the server to embed
 	@cd $(WEB) && npm run --silent build
@@ -57,7 +61,7 @@ test-guest: ## control groups of version 2, in a virtual machine with Debian's k
 test-browser: $(BROWSER)/node_modules/.installed ## the page in a real Chromium (as root)
 	@make/test-browser.sh
 
-setup-run setup-test setup-bench: setup-%: ## install the Debian packages that are missing
+setup-run setup-test setup-bench setup-bootcamp: setup-%: ## install the Debian packages that are missing
 	@make/setup.sh $*
 
 clean: ## what was built

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that `make run`, `make test` or `make bench` need and that are not there.
-# usage: make/setup.sh run|test|bench
+# Installs the Debian packages that `make run`, `make test`, `make bench` or `make bootcamp-image` need and that are not there.
+# usage: make/setup.sh run|test|bench|bootcamp
 set -euo pipefail
 
 run=(busybox-static ca-certificates e2fsprogs gcc iproute2 libc6-dev nftables)
 test=("${run[@]}" binutils buildah chromium cpio debootstrap docker.io docker-registry qemu-system-x86 skopeo systemd)
+bootcamp=("${run[@]}" debootstrap)
 bench=("${test[@]}" bubblewrap crun curl hyperfine jq podman runc shellinabox)
 
 case "${1:-}" in
     run) wanted=("${run[@]}") ;;
     test) wanted=("${test[@]}") ;;
     bench) wanted=("${bench[@]}") ;;
-    *) echo "usage: make/setup.sh run|test|bench" >&2; exit 2 ;;
+    bootcamp) wanted=("${bootcamp[@]}") ;;
+    *) echo "usage: make/setup.sh run|test|bench|bootcamp" >&2; exit 2 ;;
 esac
 
 missing=()

@@ -137,6 +137,10 @@ pub fn plan(spec: &Container) -> Vec<Step> {
     let mut list = List::default();
     let refused = Links::Refused;
     list.attach(Attached::Made(PROC), ("/proc", refused), Access::Write);
+    if spec.profile == Profile::Nested {
+        // Beneath the other: `ip netns exec` takes that one away, and may make its own only while one can be seen.
+        list.make("sysfs", &[], Need::May, ("/sys", refused), Access::Read);
+    }
     list.attach(Attached::Made(SYS), ("/sys", refused), Access::Read);
     list.attach(Attached::Made(CGROUP), ("/sys/fs/cgroup", refused), cgroup_access(spec.profile));
     list.attach(Attached::Volatile, ("/dev", refused), Access::Write);

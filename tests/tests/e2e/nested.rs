@@ -50,6 +50,12 @@ async fn a_student_makes_namespaces_mounts_and_groups() {
                 .into(),
         ),
         ("tmpfs", "mkdir /tmp/t && mount -t tmpfs t /tmp/t && echo x >/tmp/t/x && umount /tmp/t".into()),
+        // What `ip netns exec` does.
+        (
+            "sysfs",
+            "unshare -nm sh -c 'umount -l /sys && mount -t sysfs -o ro s /sys && [ -d /sys/class/net/lo ]'"
+                .into(),
+        ),
         ("group", "mkdir /sys/fs/cgroup/lab; sleep 9 & echo $! >/sys/fs/cgroup/lab/cgroup.procs".into()),
     ];
     for (user, attempts) in [("1000", &common), ("0", &common), ("0", &own)] {
