@@ -213,3 +213,13 @@ row_idle() { # not on the tmpfs: the disks of sessions are files, and must not c
     ours=$(TMPDIR=${SANDLOT_BENCH_DIR:-/tmp} measure sandlot-tests server idle 40)
     row 'an idle session, memory of everything, MiB' "$ours" '' 'wanted: under 1.5'
 }
+
+row_sessions() {
+    local warm cold class
+    read -ra warm <<<"$(measure sandlot-tests server warm "$rounds")"
+    read -ra cold <<<"$(measure sandlot-tests server cold "$rounds")"
+    class=$(measure sandlot-tests server class 100)
+    row 'POST /sessions to the echo of a typed byte, ready, ms' "${warm[0]}" '' "p99 ${warm[1]}; wanted: under 5, p99 under 25"
+    row '  the same, cold, image present, ms' "${cold[0]}" '' "p99 ${cold[1]}; wanted: under 25"
+    row '  100 at once, all of them announced, ms' "$class" '' 'wanted: under 1500'
+}

@@ -56,7 +56,7 @@ pub struct Server {
     patience: Patience,
     sessions: Sessions,
     store: Store,
-    tasks: [AbortHandle; 2],
+    tasks: [AbortHandle; 4],
     stop: CancellationToken,
     login: Option<String>,
 }

@@ -3,6 +3,9 @@
 //! usage: `cargo bench --bench server -- flood MEGABYTES | raw MEGABYTES | shellinabox MEGABYTES | idle SESSIONS`
 //! prints megabytes a second, or mebibytes a session. Run as root; `make bench` does.
 
+#[path = "arrivals/mod.rs"]
+mod arrivals;
+
 use anyhow::{Context, Result, bail, ensure};
 use sandlot_tests::process::Running;
 use sandlot_tests::registry::free_port;
@@ -21,19 +24,20 @@ const MEGABYTE: usize = 1 << 20;
 #[tokio::main]
 async fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let [what, count] = &words[..] else { bail!("usage: flood|raw|shellinabox MEGABYTES or idle SESSIONS") };
+    let [what, count] = &words[..] else { bail!("usage: WHAT NUMBER, see the file's head") };
     let count: usize = count.parse().context("a number is needed")?;
     ensure!(count > 0, "at least 1");
-    println!(
-        "{:.2}",
-        match &what[..] {
-            "flood" => flood(count).await?,
-            "raw" => raw(count)?,
-            "shellinabox" => shellinabox(count).await?,
-            "idle" => idle(count).await?,
-            other => bail!("{other}: neither flood, raw, shellinabox nor idle"),
-        }
-    );
+    let figures = match &what[..] {
+        "flood" => vec![flood(count).await?],
+        "raw" => vec![raw(count)?],
+        "shellinabox" => vec![shellinabox(count).await?],
+        "idle" => vec![idle(count).await?],
+        "warm" => arrivals::one_by_one(count, 1).await?,
+        "cold" => arrivals::one_by_one(count, 0).await?,
+        "class" => vec![arrivals::class(count).await?],
+        other => bail!("{other}: neither flood, raw, shellinabox, idle, warm, cold nor class"),
+    };
+    println!("{}", figures.iter().map(|figure| format!("{figure:.2}")).collect::<Vec<_>>().join(" "));
     Ok(())
 }
 

@@ -302,7 +302,8 @@ impl Sandbox {
         command.arg("--config").arg(config).arg("--state").arg(dir.join("server"));
         command.arg("--listen").arg(self.address().to_string());
         command.arg("--engine").arg(format!("unix://{}", dir.join("server.sock").display()));
-        command.args(&self.settings).env("SANDLOT_ADMIN_TOKEN", TOKEN);
+        // Containers that nobody asked for would be in the way of tests that count them.
+        command.args(&self.settings).env("SANDLOT_ADMIN_TOKEN", TOKEN).env("SANDLOT_POOL_COUNT", "0");
         Running::start(&mut command, &dir.join("server.log"))
     }
 }

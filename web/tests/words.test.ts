@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { idleWords, leaseAt, leaseClock, leaseWords, nearestEnd, timeLeft, urgency } from '../src/model/lease';
 import { bytes, cpuReading, memoryReading } from '../src/model/meters';
+import { facts, lasting, seconds } from '../src/model/used';
 import { endWords, problem, sentence } from '../src/model/problem';
 import { parseSettings } from '../src/model/settings';
 
@@ -50,6 +51,35 @@ describe('the lease', () => {
   });
 });
 
+const NOTHING = {
+  cpu_ns: 0,
+  memory_peak_bytes: 0,
+  read_bytes: 0,
+  written_bytes: 0,
+  received_bytes: 0,
+  sent_bytes: 0,
+  wall_seconds: 0,
+};
+
+describe('what a session used', () => {
+  it('is told in lines, the network only where there was one', () => {
+    const used = { ...NOTHING, cpu_ns: 1.26e9, memory_peak_bytes: 30 * 1024 ** 2, wall_seconds: 3900 };
+    expect(facts(used).map((fact) => `${fact.name}: ${fact.value}`)).toEqual([
+      'Time: 1 hour 5 minutes',
+      'Processor: 1.3 s',
+      'Memory at most: 30 MB',
+      'Disk: 0 B read, 0 B written',
+    ]);
+    expect(facts({ ...NOTHING, sent_bytes: 2048 }).at(-1)?.value).toBe('0 B received, 2 KB sent');
+    expect([seconds(11.4), seconds(125), lasting(59), lasting(3600)]).toEqual([
+      '11 s',
+      '2 min 5 s',
+      '59 seconds',
+      '1 hour',
+    ]);
+  });
+});
+
 describe('the meters', () => {
   const stats = {
     remaining_seconds: 3600,
@@ -59,6 +89,10 @@ describe('the meters', () => {
     memory_limit_bytes: 256 * 1024 ** 2,
     pids: 3,
     pids_limit: 64,
+    disk_bytes: 0,
+    disk_limit_bytes: 1024 ** 3,
+    used: { ...NOTHING },
+    limits: [],
   };
 
   it('show the processor as a share of what the session may use', () => {

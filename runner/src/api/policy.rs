@@ -67,7 +67,7 @@ async fn narrow(engine: &Engine, request: Request) -> Result<Request, Error> {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (request.method().as_str(), parts.as_slice()) {
         ("GET" | "HEAD", ["_ping" | "version" | "info"])
-        | ("GET", ["images", "json"] | ["images", .., "json"]) => Ok(request),
+        | ("GET", ["images", "json"] | ["images", .., "json"] | ["sandlot", "v1", "meters"]) => Ok(request),
         ("GET", ["containers", "json"]) => sessions_only(request),
         ("POST", ["containers", "create"]) => creation(request).await,
         (_, ["containers", id, ..] | ["sandlot", "v1", "containers", id, ..])

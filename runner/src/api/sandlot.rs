@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::engine::terminals::Handover;
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
-use sandlot_wire::{Dial, HEADER_TERMINAL, Listen, OpenTerminal, Terminal};
+use sandlot_wire::{Dial, HEADER_TERMINAL, Listen, Meter, OpenTerminal, Terminal};
 
 /// `POST …/terminals`
 pub(super) async fn open(State(engine): State<Engine>, Path(id): Path<String>, request: Request) -> Answer {
@@ -62,6 +62,16 @@ pub(super) async fn dial(State(engine): State<Engine>, Path(id): Path<String>, r
 pub(super) async fn listen(State(engine): State<Engine>, Path(id): Path<String>, request: Request) -> Answer {
     let (wanted, request) = body::<Listen>(request).await?;
     hand_over(request, None, vec![engine.listen(&id, wanted.port).await?])
+}
+
+/// `GET …/meter`
+pub(super) async fn meter(State(engine): State<Engine>, Path(id): Path<String>) -> Answer<Json<Meter>> {
+    Ok(Json(engine.meter(&id).await?))
+}
+
+/// `GET /sandlot/v1/meters`
+pub(super) async fn meters(State(engine): State<Engine>) -> Answer<Json<Vec<Meter>>> {
+    Ok(Json(engine.meters().await?))
 }
 
 /// The body of a call whose connection is taken over afterwards.

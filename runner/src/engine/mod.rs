@@ -22,6 +22,7 @@ mod lock;
 mod log;
 pub mod log_reader;
 pub mod logging;
+pub mod meter;
 pub mod model;
 pub mod mount;
 mod mounting;

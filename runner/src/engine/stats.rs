@@ -118,7 +118,7 @@ pub fn machine_memory() -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
-fn networks(pid: i32) -> Vec<Network> {
+pub(super) fn networks(pid: i32) -> Vec<Network> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap_or_default();
     let device = |line: &str| {
         let (name, rest) = line.split_once(':')?;

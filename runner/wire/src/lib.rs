@@ -107,3 +107,43 @@ pub struct Listen {
     /// The port on the container's loopback.
     pub port: u16,
 }
+
+/// `GET {PREFIX}/meters` answers one of these for each session that runs, `GET {PREFIX}/containers/{id}/meter` one alone:
+/// what it uses, and how often it came against its limits. All but `memory`, `pids` and the disk only ever grow.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meter {
+    /// The container.
+    pub container: String,
+    /// The session that it is: [`LABEL_SESSION`].
+    pub session: String,
+    /// Processor time, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Periods in which the limit of processor time was enforced.
+    pub periods: u64,
+    /// Of them those in which the session had to wait.
+    pub throttled_periods: u64,
+    /// Bytes of memory in use, without what the kernel would give back at once.
+    pub memory: u64,
+    /// The most that ever was; `None` where the kernel does not tell.
+    pub memory_peak: Option<u64>,
+    /// Processes killed for want of memory.
+    pub oom_kills: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// How often one more was refused.
+    pub pids_refused: u64,
+    /// Bytes written to the disk that are still there.
+    pub disk_used: u64,
+    /// Bytes that can still be written to it.
+    pub disk_left: u64,
+    /// Bytes read from block devices.
+    pub read_bytes: u64,
+    /// Bytes written to block devices.
+    pub written_bytes: u64,
+    /// Bytes received from networks.
+    pub received_bytes: u64,
+    /// Bytes sent to networks.
+    pub sent_bytes: u64,
+    /// How often a program was told that there is no way to where it wanted.
+    pub unreachable: u64,
+}

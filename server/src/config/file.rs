@@ -1,7 +1,8 @@
-//! The configuration file: flat keys, named as the options are, and the catalogue's `[[images]]`.
+//! The configuration file: flat keys, named as the options are, the table `[pool]`, whose key `count` is the option
+//! `pool-count`, and the catalogue's `[[images]]`.
 
 use super::{Error, Origin};
-use crate::session::engine::Profile;
+use crate::session::engine::{Network, Profile};
 use crate::session::policy::Image;
 use std::path::PathBuf;
 use toml::{Table, Value};
@@ -9,6 +10,9 @@ use toml::{Table, Value};
 /// The images offered when the file lists none: the one that is built in.
 const STARTER: (&str, &str, &str) =
     ("sandlot/starter", "Starter", "A small Linux with the usual tools, ready in an instant.");
+
+/// The table of options whose names begin with its own.
+const POOL: &str = "pool";
 
 /// The most images in the catalogue.
 const IMAGES: usize = 200;
@@ -29,6 +33,17 @@ impl File {
         let table: Table = match text.parse() {
             Ok(table) => table,
             Err(error) => return Err(Error::Syntax { file: path, error }),
+        };
+        let table = match flat(table) {
+            Ok(table) => table,
+            Err(value) => {
+                let origin = Origin::File(path, POOL.to_owned());
+                return Err(Error::Value {
+                    origin,
+                    value: value.to_string(),
+                    allowed: "a table [pool]".to_owned(),
+                });
+            }
         };
         if let Some(key) = table.keys().find(|key| *key != "images" && !known.contains(&key.as_str())) {
             let known = [known, &["images"]].concat().join(", ");
@@ -51,6 +66,7 @@ impl File {
                 title: title.to_owned(),
                 description: description.to_owned(),
                 profile: Profile::Standard,
+                network: Network::None,
             }]);
         };
         let Some(list) = value.as_array().filter(|list| list.len() <= IMAGES) else {
@@ -60,10 +76,14 @@ impl File {
     }
 
     fn image(&self, n: usize, value: &Value) -> Result<Image, Error> {
-        const KEYS: [&str; 4] = ["name", "title", "description", "profile"];
+        const KEYS: [&str; 5] = ["name", "title", "description", "profile", "network"];
         let key = format!("images[{n}]");
         let Some(table) = value.as_table() else {
-            return Err(self.wrong(&key, value, "a table with name, title, description and profile"));
+            return Err(self.wrong(
+                &key,
+                value,
+                "a table with name, title, description, profile and network",
+            ));
         };
         if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
             let key = format!("{key}.{unknown}");
@@ -77,13 +97,29 @@ impl File {
         let Some(profile) = Profile::named(&profile) else {
             return Err(self.wrong(&format!("{key}.profile"), &Value::String(profile), "standard or nested"));
         };
+        let network = word("network").unwrap_or_else(|| Network::default().name().to_owned());
+        let Some(network) = Network::named(&network) else {
+            return Err(self.wrong(&format!("{key}.network"), &Value::String(network), "none or internet"));
+        };
         let title = word("title").unwrap_or_else(|| name.clone());
-        Ok(Image { title, description: word("description").unwrap_or_default(), profile, name })
+        Ok(Image { title, description: word("description").unwrap_or_default(), profile, network, name })
     }
 
     fn wrong(&self, key: &str, value: &Value, allowed: &str) -> Error {
         let origin = Origin::File(self.path.clone(), key.to_owned());
         Error::Value { origin, value: text(value), allowed: allowed.to_owned() }
+    }
+}
+
+/// The keys of the table of options as options are called; its value, if it is no table.
+fn flat(mut table: Table) -> Result<Table, Value> {
+    match table.remove(POOL) {
+        None => Ok(table),
+        Some(Value::Table(pool)) => {
+            table.extend(pool.into_iter().map(|(key, value)| (format!("{POOL}-{key}"), value)));
+            Ok(table)
+        }
+        Some(other) => Err(other),
     }
 }
 

@@ -8,6 +8,7 @@ mod parse;
 
 use crate::session::engine::Limits;
 use crate::session::policy::Policy;
+use crate::session::pool::Budget;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -173,6 +174,11 @@ impl Config {
             total: options.get("sessions", parse::positive)?,
             queue: options.get("queue", parse::size)?,
             terminals: options.get("terminals", parse::terminals)?,
+            pool: Budget {
+                count: options.get("pool-count", parse::size)?,
+                memory: options.get("pool-memory", parse::memory)?,
+                minimum: options.get("pool-minimum", parse::size)?,
+            },
             catalogue: options.catalogue()?,
         };
         Ok(Self {

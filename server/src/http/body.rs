@@ -128,6 +128,10 @@ pub struct SessionInfo {
     pub ended_at: Option<String>,
     /// How often it may still be extended.
     pub extensions_left: u32,
+    /// What it used; only once ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub used: Option<SessionUsage>,
 }
 
 /// `POST /sessions/{id}/terminals`.
@@ -144,8 +148,56 @@ pub struct CreateTerminal {
     pub rows: Option<u16>,
 }
 
+/// What a session has used in all, its earlier containers included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct SessionUsage {
+    /// Processor time, in nanoseconds.
+    pub cpu_ns: u64,
+    /// The most memory at once, in bytes.
+    pub memory_peak_bytes: u64,
+    /// Bytes read from block devices.
+    pub read_bytes: u64,
+    /// Bytes written to block devices.
+    pub written_bytes: u64,
+    /// Bytes received from networks.
+    pub received_bytes: u64,
+    /// Bytes sent to networks.
+    pub sent_bytes: u64,
+    /// Seconds since its first prompt, until its end.
+    pub wall_seconds: u64,
+}
+
+/// A limit of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LimitKind {
+    /// A program was killed, for the memory was full.
+    Memory,
+    /// A process was refused.
+    Processes,
+    /// Nothing more can be written.
+    Disk,
+    /// It waits for the processor more than half of the time.
+    Processor,
+    /// There was no way to where a program wanted.
+    Network,
+}
+
+/// A limit that a session came against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct LimitNote {
+    /// Which.
+    pub limit: LimitKind,
+    /// What it means, for people.
+    pub text: String,
+    /// How often, as the kernel counts.
+    pub count: u64,
+    /// Seconds since it last happened.
+    pub seconds_ago: u64,
+}
+
 /// `GET /sessions/{id}/stats`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, ToSchema)]
 pub struct SessionStats {
     /// Processor time used so far, in nanoseconds.
     pub cpu_usage_ns: u64,
@@ -159,6 +211,14 @@ pub struct SessionStats {
     pub pids: u64,
     /// How many there may be.
     pub pids_limit: u64,
+    /// Bytes written to its disk that are still there.
+    pub disk_bytes: u64,
+    /// Bytes that may be there.
+    pub disk_limit_bytes: u64,
+    /// What it has used in all.
+    pub used: SessionUsage,
+    /// The limits that it came against, each once.
+    pub limits: Vec<LimitNote>,
     /// Seconds of its lifetime that are left.
     pub remaining_seconds: u64,
     /// Seconds until it is ended if nobody types.

@@ -53,14 +53,17 @@ pub(super) async fn info(State(app): State<App>) -> Json<Info> {
 
 /// Prometheus's text format.
 pub(super) async fn figures(State(app): State<App>) -> impl IntoResponse {
-    let counts = app.sessions.counts();
+    let (counts, (pooled, pooled_memory)) = (app.sessions.counts(), app.sessions.pooled());
     for (name, count) in [
         ("sandlot_sessions", counts.placed),
         ("sandlot_sessions_queued", counts.waiting),
         ("sandlot_viewers", counts.viewers),
+        ("sandlot_pool_ready", pooled),
     ] {
         metrics::gauge!(name).set(u32::try_from(count).unwrap_or(u32::MAX));
     }
+    #[expect(clippy::cast_precision_loss, reason = "bytes to 53 bits")]
+    metrics::gauge!("sandlot_pool_memory_bytes").set(pooled_memory as f64);
     app.recorder.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.recorder.render())
 }

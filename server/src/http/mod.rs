@@ -2,6 +2,7 @@
 //!
 //! Knows how requests look; what they mean is the business of [`crate::session`].
 
+mod audit;
 pub mod auth;
 pub mod body;
 mod events;
@@ -10,6 +11,7 @@ mod limits;
 mod openapi;
 mod origin;
 mod pages;
+mod pool;
 mod problem;
 mod sessions;
 mod socket;
@@ -70,6 +72,9 @@ impl App {
             .route("/sessions/{id}/terminals/{terminal}", delete(sessions::close_terminal))
             .route("/images", get(sessions::images))
             .route("/me", get(sessions::me))
+            .route("/audit", get(audit::look))
+            .route("/pool", get(pool::look))
+            .route("/pool/warm", post(pool::warm))
             .route_layer(middleware::from_fn_with_state(self.clone(), auth::identify))
             .route("/info", get(health::info))
             .route("/openapi.json", get(openapi::describe));

@@ -1,6 +1,6 @@
 //! The description of the HTTP API, made from the routes' own annotations.
 
-use super::{body, events, health, sessions, socket};
+use super::{audit, body, events, health, pool, sessions, socket};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -21,6 +21,9 @@ use utoipa::OpenApi;
         sessions::close_terminal,
         sessions::images,
         sessions::me,
+        audit::look,
+        pool::look,
+        pool::warm,
         health::info,
         socket::attach
     ),

@@ -57,7 +57,8 @@ impl From<Error> for Failure {
         match error {
             Error::NoSession | Error::NoTerminal => Self::new(StatusCode::NOT_FOUND, words),
             Error::NoImage(_) | Error::NoImages => Self::new(StatusCode::UNPROCESSABLE_ENTITY, words),
-            Error::NotNested(_) => Self::new(StatusCode::FORBIDDEN, words),
+            Error::TooWarm { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, words),
+            Error::NotNested(_) | Error::NotAdministrator => Self::new(StatusCode::FORBIDDEN, words),
             Error::Refused(Refusal::TooMany(_)) => Self::new(StatusCode::TOO_MANY_REQUESTS, words),
             Error::Refused(Refusal::Full(_)) => Self::later(StatusCode::SERVICE_UNAVAILABLE, words),
             Error::NotUp(_) | Error::TooManyTerminals(_) | Error::NoExtension(_) => {

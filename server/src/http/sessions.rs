@@ -2,15 +2,17 @@
 
 use super::App;
 use super::body::{
-    CatalogueImage, CreateSession, CreateTerminal, EndReason, Me, Problem, Role, SessionInfo, SessionState,
-    SessionStats, TerminalInfo,
+    CatalogueImage, CreateSession, CreateTerminal, EndReason, LimitKind, LimitNote, Me, Problem, Role,
+    SessionInfo, SessionState, SessionStats, SessionUsage, TerminalInfo,
 };
 use super::problem::{Answer, Failure};
-use crate::session::engine::Profile;
+use crate::session::bounds::{Bound, Note};
+use crate::session::engine::{Limits, Network, Profile};
 use crate::session::lease::Lease;
 use crate::session::policy::Caller;
 use crate::session::state::{Reason, State};
 use crate::session::table::Slot;
+use crate::session::used::Used;
 use crate::session::{Request, View, now, rfc3339};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -138,13 +140,18 @@ pub(super) async fn stats(
     let limits = app.sessions.policy().limits;
     #[expect(clippy::cast_precision_loss, reason = "billionths of a processor fit 53 bits")]
     let cpus = limits.nano_cpus as f64 / 1e9;
+    let network = app.sessions.network(&id);
     Ok(Json(SessionStats {
-        cpu_usage_ns: usage.cpu_ns,
+        cpu_usage_ns: usage.meter.cpu_ns,
         cpus,
-        memory_bytes: usage.memory,
+        memory_bytes: usage.meter.memory,
         memory_limit_bytes: limits.memory,
-        pids: usage.pids,
+        pids: usage.meter.pids,
         pids_limit: limits.pids,
+        disk_bytes: usage.meter.disk_used,
+        disk_limit_bytes: limits.disk,
+        used: used(&usage.used),
+        limits: usage.notes.iter().map(|note| limit(note, &limits, network)).collect(),
         remaining_seconds: lease.remaining,
         idle_remaining_seconds: lease.idle_remaining,
     }))
@@ -215,6 +222,33 @@ pub(super) async fn me(Shared(app): Shared<App>, caller: Caller) -> Json<Me> {
     })
 }
 
+fn used(used: &Used) -> SessionUsage {
+    SessionUsage {
+        cpu_ns: used.cpu_ns,
+        memory_peak_bytes: used.memory_peak,
+        read_bytes: used.read_bytes,
+        written_bytes: used.written_bytes,
+        received_bytes: used.received_bytes,
+        sent_bytes: used.sent_bytes,
+        wall_seconds: used.wall_seconds,
+    }
+}
+
+fn limit(note: &Note, limits: &Limits, network: Network) -> LimitNote {
+    LimitNote {
+        limit: match note.bound {
+            Bound::Memory => LimitKind::Memory,
+            Bound::Processes => LimitKind::Processes,
+            Bound::Disk => LimitKind::Disk,
+            Bound::Processor => LimitKind::Processor,
+            Bound::Network => LimitKind::Network,
+        },
+        text: note.bound.words(limits, network),
+        count: note.count,
+        seconds_ago: u64::try_from(now() - note.at).unwrap_or(0),
+    }
+}
+
 fn terminal(slot: &Slot) -> TerminalInfo {
     TerminalInfo { id: slot.id.clone(), exit_code: slot.exit_code() }
 }
@@ -246,6 +280,7 @@ pub(super) fn info(app: &App, view: View) -> SessionInfo {
             .idle_remaining
             .map(|left| rfc3339(now.saturating_add(i64::try_from(left).unwrap_or(i64::MAX)))),
         idle_remaining_seconds: lease.idle_remaining,
+        used: end.as_ref().map(|end| used(&session.total(end.at))),
         ended_at: end.map(|end| rfc3339(end.at)),
         extensions_left: lease.extensions_left,
         image: session.image,

@@ -2,14 +2,14 @@
 //!
 //! The Docker Engine API by bollard. Knows no terminal: there [`super::docker`] and [`super::stock`] differ.
 
-use super::engine::{Error, Found, Running, Spec, Usage};
+use super::engine::{Error, Found, Running, Spec};
 use bollard::models::{ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StatsOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker};
 use futures_util::StreamExt;
-use sandlot_wire::LABEL_SESSION;
+use sandlot_wire::{LABEL_SESSION, Meter};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -87,7 +87,12 @@ impl Calls {
         Ok(all.into_iter().filter_map(found).collect())
     }
 
-    pub(super) async fn usage(&self, container: &str) -> Result<Usage, Error> {
+    pub(super) async fn image(&self, reference: &str) -> Result<String, Error> {
+        let image = self.docker()?.inspect_image(reference).await.map_err(explain)?;
+        image.id.ok_or_else(|| Error::Protocol("an image without an id".to_owned()))
+    }
+
+    pub(super) async fn meter(&self, container: &str) -> Result<Meter, Error> {
         let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
         let stats = Box::pin(self.docker()?.stats(container, Some(options))).next().await;
         let stats = stats.ok_or_else(|| Error::Protocol("no stats".to_owned()))?.map_err(explain)?;
@@ -95,10 +100,17 @@ impl Calls {
         let inactive = memory.stats.and_then(|stats| {
             stats.get("inactive_file").or_else(|| stats.get("total_inactive_file")).copied()
         });
-        Ok(Usage {
-            cpu_ns: stats.cpu_stats.and_then(|cpu| cpu.cpu_usage?.total_usage).unwrap_or(0),
+        let cpu = stats.cpu_stats.unwrap_or_default();
+        let throttling = cpu.throttling_data.unwrap_or_default();
+        Ok(Meter {
+            container: container.to_owned(),
+            cpu_ns: cpu.cpu_usage.and_then(|usage| usage.total_usage).unwrap_or(0),
+            periods: throttling.periods.unwrap_or(0),
+            throttled_periods: throttling.throttled_periods.unwrap_or(0),
             memory: memory.usage.unwrap_or(0).saturating_sub(inactive.unwrap_or(0)),
+            memory_peak: memory.max_usage,
             pids: stats.pids_stats.and_then(|pids| pids.current).unwrap_or(0),
+            ..Meter::default()
         })
     }
 

@@ -1,11 +1,11 @@
 //! Sandlot's own engine: containers in Docker's words, terminals by the engine's own endpoints.
 
 use super::calls::{self, Calls};
-use super::engine::{Engine, Error, Found, Handed, Reply, Spec, Usage};
+use super::engine::{Engine, Error, Found, Handed, Reply, Spec};
 use super::handover;
 use bollard::models::{ContainerCreateBody, HostConfig};
 use hyper::Method;
-use sandlot_wire::{ANNOTATION_INIT, ANNOTATION_PROFILE, OpenTerminal, Terminal};
+use sandlot_wire::{ANNOTATION_INIT, ANNOTATION_PROFILE, Meter, OpenTerminal, Terminal};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
@@ -43,8 +43,16 @@ impl Engine for DockerEngine {
         Box::pin(self.calls.list())
     }
 
-    fn usage<'a>(&'a self, container: &'a str) -> Reply<'a, Usage> {
-        Box::pin(self.calls.usage(container))
+    fn image<'a>(&'a self, reference: &'a str) -> Reply<'a, String> {
+        Box::pin(self.calls.image(reference))
+    }
+
+    fn meter<'a>(&'a self, container: &'a str) -> Reply<'a, Meter> {
+        Box::pin(async move { self.json(Method::GET, &format!("/containers/{container}/meter")).await })
+    }
+
+    fn meters(&self) -> Reply<'_, Vec<Meter>> {
+        Box::pin(self.json(Method::GET, "/meters"))
     }
 
     fn pause<'a>(&'a self, container: &'a str) -> Reply<'a, ()> {
@@ -111,7 +119,7 @@ fn body(spec: &Spec) -> ContainerCreateBody {
             nano_cpus: Some(signed(spec.limits.nano_cpus)),
             pids_limit: Some(signed(spec.limits.pids)),
             storage_opt: Some(HashMap::from([("size".to_owned(), spec.limits.disk.to_string())])),
-            network_mode: Some("none".to_owned()),
+            network_mode: Some(spec.network.name().to_owned()),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()

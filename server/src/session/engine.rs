@@ -3,8 +3,10 @@
 //! Knows no protocol: [`super::docker`] speaks to Sandlot's engine, [`super::stock`] to any other that speaks Docker;
 //! [`find`] asks which one listens.
 
+use super::bounds::Note;
+use super::used::Used;
 use futures_util::future::BoxFuture;
-use sandlot_wire::{OpenTerminal, Size, Terminal};
+use sandlot_wire::{Meter, OpenTerminal, Size, Terminal};
 use std::os::fd::OwnedFd;
 use tokio::sync::watch;
 
@@ -29,7 +31,7 @@ pub enum Error {
 }
 
 /// Which walls a session's container gets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
     /// The strict one.
     #[default]
@@ -55,8 +57,35 @@ impl Profile {
     }
 }
 
+/// What a session reaches outside itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Network {
+    /// Its own loopback.
+    #[default]
+    None,
+    /// Public addresses as well; neither the host nor other sessions.
+    Internet,
+}
+
+impl Network {
+    /// Its name for the engine and in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Internet => "internet",
+        }
+    }
+
+    /// The network of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::None, Self::Internet].into_iter().find(|network| network.name() == name)
+    }
+}
+
 /// What a session may use at most.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Bytes of memory.
     pub memory: u64,
@@ -83,6 +112,8 @@ pub struct Spec {
     pub hostname: String,
     /// Walls.
     pub profile: Profile,
+    /// What it reaches.
+    pub network: Network,
     /// Limits.
     pub limits: Limits,
 }
@@ -126,15 +157,15 @@ pub struct Handed {
     pub resized: Option<watch::Sender<Size>>,
 }
 
-/// What a container used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What a session uses and has used, and the limits that it came against.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
-    /// Processor time in nanoseconds.
-    pub cpu_ns: u64,
-    /// Bytes of memory in use, without what the kernel would give back at once.
-    pub memory: u64,
-    /// Processes and threads.
-    pub pids: u64,
+    /// As the engine reads it now.
+    pub meter: Meter,
+    /// In all.
+    pub used: Used,
+    /// The limits, each once.
+    pub notes: Vec<Note>,
 }
 
 /// The container engine. Calls on what is already so (starting what runs, removing what is gone) succeed.
@@ -147,8 +178,14 @@ pub trait Engine: Send + Sync + 'static {
     fn remove<'a>(&'a self, container: &'a str) -> Reply<'a, ()>;
     /// All containers that are sessions.
     fn list(&self) -> Reply<'_, Vec<Found>>;
-    /// What it used so far.
-    fn usage<'a>(&'a self, container: &'a str) -> Reply<'a, Usage>;
+    /// The digest of the image that a reference means now.
+    fn image<'a>(&'a self, reference: &'a str) -> Reply<'a, String>;
+    /// What it uses.
+    fn meter<'a>(&'a self, container: &'a str) -> Reply<'a, Meter>;
+    /// What all sessions use; none of an engine that cannot tell all at once.
+    fn meters(&self) -> Reply<'_, Vec<Meter>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
     /// Freezes it.
     fn pause<'a>(&'a self, container: &'a str) -> Reply<'a, ()>;
     /// Thaws it.

@@ -22,6 +22,17 @@ pub enum Error {
     /// Only the administrator may ask for the wider profile of an image.
     #[error("the image {0:?} has no nested sessions: choose one that has")]
     NotNested(String),
+    /// Only the administrator may.
+    #[error("only the administrator may do this")]
+    NotAdministrator,
+    /// More were announced than may be made ahead.
+    #[error("at most {most} sessions are made ahead (pool-count), of which {left} are not announced yet")]
+    TooWarm {
+        /// How many may be ready in all.
+        most: usize,
+        /// How many of them are left.
+        left: usize,
+    },
     /// Not admitted.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
-/// The longest JSON answer.
-const ANSWER: usize = 1024 * 1024;
+/// The longest JSON answer: what thousands of sessions use.
+const ANSWER: usize = 8 * 1024 * 1024;
 
 /// How long the engine may take for a hand-over.
 const PATIENCE: Duration = Duration::from_secs(30);

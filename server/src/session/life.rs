@@ -1,7 +1,10 @@
 //! How a session is brought up, and how it is taken down.
 
+use super::audit::Action;
+use super::bounds::Watch;
 use super::engine::{self, Spec};
 use super::error::Error;
+use super::pool::Kind;
 use super::service::{Sessions, now, seconds};
 use super::state::{End, Reason, State};
 use super::table::Session;
@@ -12,6 +15,9 @@ use std::time::Instant;
 /// The size of a session's first terminal, until a viewer tells its own.
 pub(super) const FIRST: Size = Size { cols: 80, rows: 24 };
 
+/// Who ends sessions by itself.
+const PLAYGROUND: &str = "playground";
+
 impl Sessions {
     pub(super) fn spawn_start(&self, id: String) {
         let sessions = self.clone();
@@ -19,7 +25,7 @@ impl Sessions {
             let began = Instant::now();
             match sessions.bring_up(&id).await {
                 Ok(()) => {
-                    metrics::histogram!("sandlot_session_start_seconds")
+                    metrics::histogram!("sandlot_session_start_seconds", "start" => "cold")
                         .record(began.elapsed().as_secs_f64());
                 }
                 Err(error) => {
@@ -54,6 +60,8 @@ impl Sessions {
                 session.state = State::Running;
                 // Waiting does not count.
                 session.expires_at = now() + seconds(self.inner.policy.lifetime);
+                session.started_at = Some(now());
+                session.watch = Watch::of_new();
                 session.activity.touch();
             }
         });
@@ -62,28 +70,45 @@ impl Sessions {
     }
 
     fn spec(&self, session: &Session) -> Spec {
+        self.spec_of(&session.id, &session.owner, &self.kind(&session.image, session.profile))
+    }
+
+    /// What the engine is asked for, for a session of that id.
+    pub(super) fn spec_of(&self, id: &str, owner: &str, kind: &Kind) -> Spec {
         Spec {
-            session: session.id.clone(),
-            owner: session.owner.clone(),
+            session: id.to_owned(),
+            owner: owner.to_owned(),
             node: self.inner.node.clone(),
-            image: session.image.clone(),
-            hostname: format!("box-{}", &session.id[..session.id.len().min(4)]),
-            profile: session.profile,
-            limits: self.policy().limits,
+            image: kind.image.clone(),
+            hostname: format!("box-{}", &id[..id.len().min(4)]),
+            profile: kind.profile,
+            network: kind.network,
+            limits: kind.limits,
         }
     }
 
     /// Ends a session that is not over yet: viewers are told, the container is removed, who waits gets the place.
     pub(super) async fn end(&self, id: &str, reason: Reason, message: &str) {
+        self.end_by(PLAYGROUND, id, reason, message).await;
+    }
+
+    /// The same, at somebody's wish.
+    pub(super) async fn end_by(&self, actor: &str, id: &str, reason: Reason, message: &str) {
+        self.last_reading(id).await;
         let end = End { reason, message: message.to_owned(), at: now() };
         let Some(before) = self.table(|table| table.end(id, end)) else { return };
         metrics::counter!("sandlot_sessions_ended_total", "reason" => reason.name()).increment(1);
         tracing::info!(session = id, reason = reason.name(), message, "the session has ended");
+        self.note_of(actor, Action::End, Some(id), reason.name()).await;
         self.changed();
         if let Err(error) = self.inner.writer.save(id).await {
             tracing::error!(session = id, %error, "the session's end could not be stored");
         }
-        let notice = ServerMessage::Notice { level: NoticeLevel::Warning, text: message.to_owned() };
+        let text = match before.started_at {
+            Some(_) => format!("{message}: {}", before.total(now()).words()),
+            None => message.to_owned(),
+        };
+        let notice = ServerMessage::Notice { level: NoticeLevel::Warning, text };
         self.announce(&before, &notice).await;
         for terminal in before.terminals.iter().filter_map(|slot| slot.terminal.as_ref()) {
             terminal.close().await;

@@ -2,16 +2,22 @@
 //!
 //! Knows neither HTTP nor how the engine is reached.
 
+mod audit;
+pub mod bounds;
 mod calls;
+mod create;
 mod docker;
 pub mod engine;
 mod error;
 mod handover;
 pub mod lease;
 mod life;
+mod metering;
 pub mod policy;
+pub mod pool;
 mod reaper;
 mod recovery;
+mod refill;
 mod search;
 mod service;
 pub mod state;
@@ -19,9 +25,11 @@ mod stock;
 mod stock_terminal;
 pub mod table;
 mod terminals;
+pub mod used;
 mod writer;
 
 pub use error::Error;
+pub use refill::PoolView;
 pub use search::find;
 pub use service::{Counts, Request, Sessions, View};
 pub(crate) use service::{now, rfc3339};

@@ -2,7 +2,8 @@
 //!
 //! Plain data that the configuration fills in and checks.
 
-use super::engine::{Limits, Profile};
+use super::engine::{Limits, Network, Profile};
+use super::pool::{Budget, Kind};
 use std::time::Duration;
 
 /// An image that visitors may choose.
@@ -16,6 +17,8 @@ pub struct Image {
     pub description: String,
     /// The walls that its sessions get.
     pub profile: Profile,
+    /// What its sessions reach.
+    pub network: Network,
 }
 
 /// See the module.
@@ -39,6 +42,8 @@ pub struct Policy {
     pub queue: usize,
     /// Terminals of one session.
     pub terminals: usize,
+    /// What sessions that are made ahead may take.
+    pub pool: Budget,
     /// What visitors may choose; the first is the default.
     pub catalogue: Vec<Image>,
 }
@@ -48,6 +53,12 @@ impl Policy {
     #[must_use]
     pub fn image(&self, name: &str) -> Option<&Image> {
         self.catalogue.iter().find(|image| image.name == name)
+    }
+
+    /// What sessions of an image and walls are.
+    pub(super) fn kind(&self, image: &str, profile: Profile) -> Kind {
+        let network = self.image(image).map(|image| image.network).unwrap_or_default();
+        Kind { image: image.to_owned(), profile, network, limits: self.limits }
     }
 }
 

@@ -19,10 +19,12 @@ const REMEMBERED: i64 = 24 * 3600;
 
 impl Sessions {
     /// Starts the tasks that keep sessions in order; they end with the process.
-    pub fn run(&self) -> [tokio::task::AbortHandle; 2] {
+    pub fn run(&self) -> [tokio::task::AbortHandle; 4] {
         let compared = tokio::spawn(self.clone().keep_compared());
         let reaped = tokio::spawn(self.clone().keep_reaped());
-        [compared.abort_handle(), reaped.abort_handle()]
+        let filled = tokio::spawn(self.clone().keep_pool());
+        let metered = tokio::spawn(self.clone().keep_metered());
+        [compared, reaped, filled, metered].map(|task| task.abort_handle())
     }
 
     async fn keep_reaped(self) {

@@ -6,6 +6,7 @@
 
 use super::engine::{self, Found, Running};
 use super::error::Error;
+use super::pool::Spoiled;
 use super::service::{Readiness, Sessions};
 use super::state::{Reason, State};
 use super::table::Slot;
@@ -39,6 +40,7 @@ impl Sessions {
             tokio::time::sleep(EVERY).await;
             if let Err(error) = self.compare().await {
                 tracing::warn!(%error, "the engine's containers cannot be listed");
+                self.pool().spoil(Spoiled::Engine, |_| true);
             }
         }
     }
@@ -110,12 +112,15 @@ impl Sessions {
             let up = table.all().filter(|session| session.state.is_up());
             up.map(|session| (session.id.clone(), session.container.clone(), session.state.clone())).collect()
         });
+        let ready = self.pool().containers();
         let list = self.inner.engine.list().await?;
         let found: HashMap<&str, &Found> = list
             .iter()
             .filter(|found| found.node == self.inner.node)
             .map(|found| (found.container.as_str(), found))
             .collect();
+        let runs = |container: &str| found.get(container).is_some_and(|one| one.running == Running::Running);
+        self.pool().spoil(Spoiled::Dead, |one| ready.contains(&one.container) && !runs(&one.container));
         for (id, container, state) in up {
             let found = container.as_deref().and_then(|container| found.get(container));
             match (found.map(|found| found.running), &state) {
@@ -141,7 +146,7 @@ impl Sessions {
     /// Whether no living session stands behind a container. One that is starting may not have noted it yet.
     fn is_orphan(&self, found: &Found) -> bool {
         self.table(|table| match table.get(&found.session) {
-            None => true,
+            None => !self.pool().holds(&found.session),
             Some(session) => match session.state {
                 State::Starting => false,
                 State::Running | State::Paused => session.container.as_ref() != Some(&found.container),

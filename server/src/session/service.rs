@@ -2,10 +2,12 @@
 //!
 //! How a session is brought up and taken down is in [`super::life`].
 
-use super::engine::{Engine, Profile, Usage};
+use super::audit::{Action, Audit};
+use super::engine::{Engine, Profile};
 use super::error::Error;
 use super::lease::Lease;
-use super::policy::{Caller, Image, Policy};
+use super::policy::{Caller, Policy};
+use super::pool::Pool;
 use super::state::{Reason, State};
 use super::table::{Session, Table};
 use super::writer::Writer;
@@ -14,9 +16,6 @@ use crate::terminal::protocol::ServerMessage;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// Bytes of randomness in a session's id.
-const ID_BYTES: usize = 12;
 
 /// A session that is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +65,9 @@ pub(super) struct Inner {
     pub(super) engine: Arc<dyn Engine>,
     pub(super) store: Store,
     pub(super) writer: Writer,
+    pub(super) audit: Audit,
     pub(super) policy: Policy,
+    pub(super) pool: Pool,
     pub(super) node: String,
     pub(super) table: Arc<Mutex<Table>>,
     pub(super) changes: watch::Sender<()>,
@@ -99,8 +100,11 @@ impl Sessions {
         rows.into_iter().for_each(|row: SessionRow| table.insert(Session::from_row(row, now())));
         let table = Arc::new(Mutex::new(table));
         let writer = Writer::new(store.clone(), table.clone(), node.clone());
+        let audit = Audit::new(store.clone(), node.clone(), store.last_noted(&node).await?);
         let (changes, readiness) = (watch::Sender::new(()), watch::Sender::new(Readiness::Recovering));
-        let inner = Inner { engine, store, writer, policy, node, table, changes, readiness };
+        let usual = policy.catalogue.iter().map(|image| policy.kind(&image.name, image.profile)).collect();
+        let pool = Pool::new(policy.pool, usual);
+        let inner = Inner { engine, store, writer, audit, policy, pool, node, table, changes, readiness };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -128,60 +132,6 @@ impl Sessions {
 
     pub(super) fn changed(&self) {
         self.inner.changes.send_replace(());
-    }
-
-    /// Asks for a session. It is queued or starting when this answers.
-    ///
-    /// # Errors
-    /// [`Error`]: the image, the limits, the store.
-    pub async fn create(&self, caller: &Caller, request: Request) -> Result<View, Error> {
-        let (image, profile) = self.choose(caller, request)?;
-        let mut id = [0; ID_BYTES];
-        getrandom::fill(&mut id)?;
-        let now = now();
-        let row = SessionRow {
-            id: hex::encode(id),
-            node: self.inner.node.clone(),
-            owner: caller.name().to_owned(),
-            image,
-            profile: profile.name().to_owned(),
-            state: State::Starting.name().to_owned(),
-            reason: None,
-            message: None,
-            container: None,
-            extensions: 0,
-            created_at: now,
-            expires_at: now + seconds(self.policy().lifetime),
-            ended_at: None,
-        };
-        let session = Session::from_row(row, now);
-        let id = session.id.clone();
-        let state = self.table(|table| table.admit(session, caller, &self.inner.policy))?;
-        if let Err(error) = self.inner.writer.save(&id).await {
-            self.end(&id, Reason::Failed, "the session could not be stored").await;
-            return Err(error.into());
-        }
-        if state == State::Starting {
-            self.spawn_start(id.clone());
-        }
-        self.view(caller, &id)
-    }
-
-    /// The image and the walls that the caller may have.
-    fn choose(&self, caller: &Caller, request: Request) -> Result<(String, Profile), Error> {
-        let policy = self.policy();
-        let name = match request.image {
-            Some(name) => name,
-            None => policy.catalogue.first().ok_or(Error::NoImages)?.name.clone(),
-        };
-        let listed = policy.image(&name).map(|image: &Image| image.profile);
-        match (caller, listed, request.profile) {
-            (Caller::Visitor(_), None, _) => Err(Error::NoImage(name)),
-            (Caller::Visitor(_), Some(Profile::Standard), Some(Profile::Nested)) => {
-                Err(Error::NotNested(name))
-            }
-            (_, listed, asked) => Ok((name, wider(listed, asked))),
-        }
     }
 
     /// Waits until a session is neither queued nor starting, or for `patience`.
@@ -242,15 +192,6 @@ impl Sessions {
         })
     }
 
-    /// What a session used so far.
-    ///
-    /// # Errors
-    /// [`Error`]: not the caller's, not up, the engine.
-    pub async fn usage(&self, caller: &Caller, id: &str) -> Result<Usage, Error> {
-        let (_, container) = self.up(caller, id)?;
-        Ok(self.inner.engine.usage(&container).await?)
-    }
-
     /// Freezes a session.
     ///
     /// # Errors
@@ -260,6 +201,7 @@ impl Sessions {
         if session.state == State::Running {
             self.inner.engine.pause(&container).await?;
             self.turn(id, State::Paused).await?;
+            self.note(caller, Action::Pause, Some(id), "").await;
         }
         self.view(caller, id)
     }
@@ -274,6 +216,7 @@ impl Sessions {
             self.inner.engine.unpause(&container).await?;
             session.activity.touch();
             self.turn(id, State::Running).await?;
+            self.note(caller, Action::Unpause, Some(id), "").await;
         }
         self.view(caller, id)
     }
@@ -307,6 +250,7 @@ impl Sessions {
             Ok(())
         })?;
         self.inner.writer.save(id).await?;
+        self.note(caller, Action::Extend, Some(id), "").await;
         let view = self.view(caller, id)?;
         let lease = Lease::of(&view.session, self.policy(), now());
         self.announce(&view.session, &lease.message(&view.session)).await;
@@ -319,7 +263,7 @@ impl Sessions {
     /// [`Error::NoSession`].
     pub async fn close(&self, caller: &Caller, id: &str) -> Result<View, Error> {
         self.view(caller, id)?;
-        self.end(id, Reason::Closed, "you ended this session").await;
+        self.end_by(caller.name(), id, Reason::Closed, "you ended this session").await;
         self.view(caller, id)
     }
 
@@ -332,8 +276,10 @@ impl Sessions {
         Ok(self.inner.engine.ping().await?)
     }
 
-    /// Lets go of all terminals, so that the next server can take them up; the sessions go on.
+    /// Lets go of all terminals, so that the next server can take them up; the sessions go on. The pool is emptied.
     pub async fn let_go(&self) {
+        self.empty_pool().await;
+        self.flush_notes().await;
         let slots =
             self.table(|table| table.all().flat_map(|session| session.terminals.clone()).collect::<Vec<_>>());
         for terminal in slots.into_iter().filter_map(|slot| slot.terminal) {
@@ -362,9 +308,4 @@ impl Sessions {
 #[must_use]
 pub(crate) fn rfc3339(second: i64) -> String {
     jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::MAX).to_string()
-}
-
-/// Of an image's walls and the asked ones, the wider.
-fn wider(listed: Option<Profile>, asked: Option<Profile>) -> Profile {
-    if [listed, asked].contains(&Some(Profile::Nested)) { Profile::Nested } else { Profile::Standard }
 }

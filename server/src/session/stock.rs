@@ -4,21 +4,22 @@
 //! printed is in this process alone, and ends with it.
 
 use super::calls::{Calls, explain, labels, signed};
-use super::engine::{Engine, Error, Found, Handed, Reply, Spec, Usage};
+use super::engine::{Engine, Error, Found, Handed, Reply, Spec};
 use super::stock_terminal;
 use bollard::models::{ContainerCreateBody, HostConfig};
-use sandlot_wire::{OpenTerminal, Terminal};
+use sandlot_wire::{Meter, OpenTerminal, Terminal};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What is not promised then.
-const VOIDS: [&str; 6] = [
+const VOIDS: [&str; 7] = [
     "sessions have no user ids of their own: root inside is root of the engine's host",
     "containers cannot be made inside a session, also where the image says nested",
     "what a session writes to its disk has no limit",
     "a terminal's screen and its shell are lost when this server is started again",
     "system calls and capabilities are filtered as Docker does, not as docs/security.md says",
+    "nobody is told when a session comes against one of its limits",
     "a terminal that is closed ends its shell only where the image has sh and tr",
 ];
 
@@ -92,8 +93,12 @@ impl Engine for StockEngine {
         Box::pin(self.calls.list())
     }
 
-    fn usage<'a>(&'a self, container: &'a str) -> Reply<'a, Usage> {
-        Box::pin(self.calls.usage(container))
+    fn image<'a>(&'a self, reference: &'a str) -> Reply<'a, String> {
+        Box::pin(self.calls.image(reference))
+    }
+
+    fn meter<'a>(&'a self, container: &'a str) -> Reply<'a, Meter> {
+        Box::pin(self.calls.meter(container))
     }
 
     fn pause<'a>(&'a self, container: &'a str) -> Reply<'a, ()> {

@@ -2,9 +2,11 @@
 //!
 //! Whoever holds it guards it by a lock that is never held across a wait.
 
+use super::bounds::Watch;
 use super::engine::Profile;
 use super::policy::{Caller, Policy};
 use super::state::{End, Reason, State};
+use super::used::Used;
 use crate::store::SessionRow;
 use crate::terminal::{Activity, Phase, Terminal};
 use std::collections::HashMap;
@@ -59,6 +61,14 @@ pub struct Session {
     pub created_at: i64,
     /// When its lifetime is over.
     pub expires_at: i64,
+    /// When its first prompt was there.
+    pub started_at: Option<i64>,
+    /// What its container has used.
+    pub used: Used,
+    /// What earlier containers of it had used, and what was stored of all.
+    pub earlier: Used,
+    /// The limits that it came against.
+    pub watch: Watch,
     /// When its owner last asked for it: who does not ask leaves the queue.
     pub seen_at: i64,
 }
@@ -85,6 +95,8 @@ impl Session {
             created_at: self.created_at,
             expires_at: self.expires_at,
             ended_at: end.map(|end| end.at),
+            started_at: self.started_at,
+            used: end.and_then(|end| serde_json::to_string(&self.total(end.at)).ok()),
         }
     }
 
@@ -103,7 +115,12 @@ impl Session {
         };
         let activity = Arc::<Activity>::default();
         activity.touch();
+        let earlier = row.used.as_deref().and_then(|used| serde_json::from_str(used).ok());
         Self {
+            started_at: row.started_at,
+            used: Used::default(),
+            earlier: earlier.unwrap_or_default(),
+            watch: Watch::default(),
             id: row.id,
             owner: row.owner,
             image: row.image,
@@ -159,6 +176,31 @@ impl Table {
         self.sessions.values().filter(|session| session.owner == owner && !session.state.is_ended()).count()
     }
 
+    /// How many are being started.
+    #[must_use]
+    pub fn starting(&self) -> usize {
+        self.sessions.values().filter(|session| session.state == State::Starting).count()
+    }
+
+    /// Whether a session that is asked for now would not have to wait.
+    #[must_use]
+    pub fn has_place(&self, policy: &Policy) -> bool {
+        self.queue.is_empty() && self.placed() < policy.total
+    }
+
+    /// Gives a starting session what was ready for it: it runs.
+    pub fn adopt(&mut self, id: &str, container: String, slot: Slot, activity: Arc<Activity>) {
+        if let Some(session) = self.sessions.get_mut(id).filter(|session| session.state == State::Starting) {
+            activity.touch();
+            session.container = Some(container);
+            session.terminals.push(slot);
+            session.activity = activity;
+            session.state = State::Running;
+            session.started_at = Some(session.created_at);
+            session.watch = Watch::of_new();
+        }
+    }
+
     /// Takes a new session in: it starts, or waits.
     ///
     /// # Errors
@@ -172,7 +214,7 @@ impl Table {
         if *caller != Caller::Administrator && self.owned(&session.owner) >= policy.per_visitor {
             return Err(Refusal::TooMany(policy.per_visitor));
         }
-        session.state = if self.queue.is_empty() && self.placed() < policy.total {
+        session.state = if self.has_place(policy) {
             State::Starting
         } else if self.queue.len() < policy.queue {
             State::Queued
@@ -230,6 +272,11 @@ impl Table {
     /// A session, to be changed.
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Session> {
         self.sessions.get_mut(id)
+    }
+
+    /// All sessions, to be changed.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.sessions.values_mut()
     }
 
     /// All sessions.

@@ -15,6 +15,7 @@ pub(in crate::session) fn policy() -> Policy {
         total: 2,
         queue: 2,
         terminals: 1,
+        pool: crate::session::pool::Budget::default(),
         catalogue: vec![],
     }
 }
@@ -34,6 +35,8 @@ pub(in crate::session) fn session(id: &str, owner: &str) -> Session {
         created_at: 0,
         expires_at: 0,
         ended_at: None,
+        started_at: None,
+        used: None,
     };
     Session::from_row(row, 0)
 }

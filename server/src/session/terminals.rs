@@ -1,5 +1,6 @@
 //! A session's terminals: opened, attached to, closed, and their end awaited.
 
+use super::audit::Action;
 use super::engine::{self, Handed};
 use super::error::Error;
 use super::policy::Caller;
@@ -36,6 +37,9 @@ impl Sessions {
         if let Some(slot) = forgotten {
             self.shut(&container, slot).await;
         }
+        if let Ok(slot) = &opened {
+            self.note(caller, Action::OpenTerminal, Some(id), &slot.id).await;
+        }
         opened
     }
 
@@ -56,14 +60,7 @@ impl Sessions {
 
     /// Opens a terminal in a session's container and adds it to the session.
     pub(super) async fn open(&self, id: &str, container: &str, size: Size) -> Result<Slot, Error> {
-        let request = OpenTerminal {
-            cmd: Vec::new(),
-            size,
-            user: None,
-            env: ENVIRONMENT.map(str::to_owned).into(),
-            cwd: None,
-        };
-        let handed = self.inner.engine.open_terminal(container, &request).await?;
+        let handed = self.inner.engine.open_terminal(container, &request(size)).await?;
         self.add(id, container, handed)
     }
 
@@ -83,6 +80,19 @@ impl Sessions {
         added.ok_or(Error::NoSession)?;
         tokio::spawn(self.clone().await_end(id.to_owned(), container.to_owned(), slot.id.clone(), terminal));
         Ok(slot)
+    }
+
+    /// Waits for the ends of the terminals of a session that came with them.
+    pub(super) fn watch_ends(&self, id: &str) {
+        let found = self.table(|table| {
+            let session = table.get(id)?;
+            Some((session.container.clone()?, session.terminals.clone()))
+        });
+        let Some((container, slots)) = found else { return };
+        for Slot { id: name, terminal, .. } in slots {
+            let Some(terminal) = terminal else { continue };
+            tokio::spawn(self.clone().await_end(id.to_owned(), container.clone(), name, terminal));
+        }
     }
 
     /// Asks for the exit code once a terminal hangs up.
@@ -123,7 +133,10 @@ impl Sessions {
         let (session, _) = self.up(caller, id)?;
         let slot = session.terminals.iter().find(|slot| slot.id == terminal);
         let slot = slot.and_then(|slot| slot.terminal.clone()).ok_or(Error::NoTerminal)?;
-        Ok(slot.attach(mode, page).await?)
+        let viewer = slot.attach(mode, page).await?;
+        let what = if mode == TerminalMode::View { "view" } else { "control" };
+        self.note(caller, Action::Attach, Some(id), &format!("{terminal} {what}")).await;
+        Ok(viewer)
     }
 
     /// Closes a terminal: its programs get their hang-up.
@@ -140,6 +153,7 @@ impl Sessions {
         let slot = slot.ok_or(Error::NoTerminal)?;
         self.shut(&container, slot).await;
         self.changed();
+        self.note(caller, Action::CloseTerminal, Some(id), terminal).await;
         Ok(())
     }
 
@@ -152,4 +166,9 @@ impl Sessions {
             tracing::warn!(container, terminal = slot.id, %error, "the terminal could not be closed");
         }
     }
+}
+
+/// The shell of a session, on a terminal of that size.
+pub(super) fn request(size: Size) -> OpenTerminal {
+    OpenTerminal { cmd: Vec::new(), size, user: None, env: ENVIRONMENT.map(str::to_owned).into(), cwd: None }
 }

@@ -3,10 +3,15 @@
 //! Rows are plain text and numbers; what they mean is the business of whoever reads them. SQL is kept portable between
 //! SQLite and PostgreSQL.
 
+mod audit;
+mod warmups;
+
+pub use audit::{AuditFilter, AuditRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{FromRow, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
+pub use warmups::WarmupRow;
 
 /// Connections: one writes at a time anyway.
 const CONNECTIONS: u32 = 4;
@@ -54,6 +59,10 @@ pub struct SessionRow {
     pub expires_at: i64,
     /// When it ended.
     pub ended_at: Option<i64>,
+    /// When its first prompt was there.
+    pub started_at: Option<i64>,
+    /// What it used, once ended, as JSON.
+    pub used: Option<String>,
 }
 
 /// The database.
@@ -86,10 +95,12 @@ impl Store {
     pub async fn save(&self, row: &SessionRow) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO sessions (id, node, owner, image, profile, state, reason, message, container, extensions, \
-             created_at, expires_at, ended_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             created_at, expires_at, ended_at, started_at, used) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
              ON CONFLICT (id) DO UPDATE SET state = excluded.state, reason = excluded.reason, \
              message = excluded.message, container = excluded.container, extensions = excluded.extensions, \
-             expires_at = excluded.expires_at, ended_at = excluded.ended_at",
+             expires_at = excluded.expires_at, ended_at = excluded.ended_at, started_at = excluded.started_at, \
+             used = excluded.used",
         )
         .bind(&row.id)
         .bind(&row.node)
@@ -104,6 +115,8 @@ impl Store {
         .bind(row.created_at)
         .bind(row.expires_at)
         .bind(row.ended_at)
+        .bind(row.started_at)
+        .bind(&row.used)
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -161,6 +174,8 @@ mod tests {
             created_at: 1,
             expires_at: 2,
             ended_at: None,
+            started_at: Some(1),
+            used: None,
         }
     }
 

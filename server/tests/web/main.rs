@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
+mod audit;
 #[path = "support/client.rs"]
 mod client;
+mod pool;
 mod support;
 mod waiting;
 

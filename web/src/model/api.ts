@@ -44,8 +44,8 @@ export class Api {
     return (await this.#call('GET', sessionPath(id))) as SessionInfo;
   }
 
-  async end(id: string): Promise<void> {
-    await this.#call('DELETE', sessionPath(id));
+  async end(id: string): Promise<SessionInfo> {
+    return (await this.#call('DELETE', sessionPath(id))) as SessionInfo;
   }
 
   async extend(id: string): Promise<SessionInfo> {

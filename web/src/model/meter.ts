@@ -16,6 +16,7 @@ export interface Readings {
 /** A running or resting meter. */
 export class Meter {
   readonly #readings = new Observable<Readings | undefined>(undefined);
+  readonly #stats = new Observable<SessionStats | undefined>(undefined);
   #last: Sample | undefined;
   #timer: Dispose | undefined;
 
@@ -26,6 +27,11 @@ export class Meter {
 
   get readings(): Readable<Readings | undefined> {
     return this.#readings;
+  }
+
+  /** The last answer, whole. */
+  get stats(): Readable<SessionStats | undefined> {
+    return this.#stats;
   }
 
   start(): void {
@@ -50,6 +56,7 @@ export class Meter {
   #take(sample: Sample): void {
     const before = this.#last ?? sample;
     this.#last = sample;
+    this.#stats.set(sample.stats);
     this.#readings.set({ cpu: cpuReading(before, sample), memory: memoryReading(sample.stats) });
   }
 }

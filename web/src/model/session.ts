@@ -1,6 +1,6 @@
 //! A session as its page sees it: what phase it is in, its terminals as tabs, its time and its end. It owns the links and
 //! the polling; it draws nothing.
-import type { EndReason, NoticeLevel, SessionInfo, TerminalInfo } from '../protocol/generated';
+import type { EndReason, NoticeLevel, SessionInfo, SessionUsage, TerminalInfo } from '../protocol/generated';
 import { eventsPath, Failure, terminalPath, type Api } from './api';
 import { leaseAt, timeLeft, type Lease, type Remaining } from './lease';
 import { Link } from './link';
@@ -16,7 +16,7 @@ export type Phase =
   | { name: 'queued'; position: number }
   | { name: 'starting' }
   | { name: 'running' }
-  | { name: 'ended'; reason: EndReason | 'unknown'; words: string }
+  | { name: 'ended'; reason: EndReason | 'unknown'; words: string; used: SessionUsage | undefined }
   | { name: 'trouble'; problem: Problem };
 
 /** What a session was started from. */
@@ -138,8 +138,8 @@ export class Session {
 
   async end(): Promise<void> {
     await this.#attempt(async () => {
-      await this.api.end(this.id);
-      this.#ended('closed', undefined);
+      const info = await this.api.end(this.id);
+      this.#ended('closed', undefined, info.used);
     });
   }
 
@@ -174,7 +174,7 @@ export class Session {
         this.#phase.set({ name: 'starting' });
         return this.#follow();
       case 'ended':
-        return this.#ended(info.reason ?? 'unknown', info.message);
+        return this.#ended(info.reason ?? 'unknown', info.message, info.used);
       case 'running':
       case 'paused':
         this.#rest();
@@ -218,17 +218,17 @@ export class Session {
     if (this.#left || phase === 'ended') return;
     const problem = error instanceof Failure ? error.problem : UNREACHABLE;
     if ((problem.status === 404 || problem.status === 410) && phase !== 'loading' && phase !== 'trouble') {
-      this.#ended('unknown', undefined);
+      this.#ended('unknown', undefined, undefined);
     } else if (phase !== 'running') {
       this.#phase.set({ name: 'trouble', problem });
       if (problem.status === 0 || problem.status >= 500) this.#again();
     }
   }
 
-  #ended(reason: EndReason | 'unknown', message: string | undefined): void {
+  #ended(reason: EndReason | 'unknown', message: string | undefined, used: SessionUsage | undefined): void {
     if (this.#phase.value.name === 'ended') return;
     this.leave();
-    this.#phase.set({ name: 'ended', reason, words: endWords(reason, message) });
+    this.#phase.set({ name: 'ended', reason, words: endWords(reason, message), used });
   }
 
   #addTerminal(terminal: TerminalInfo): void {

@@ -231,7 +231,11 @@ ended_at?: string,
 /**
  * How often it may still be extended.
  */
-extensions_left: number, };
+extensions_left: number, 
+/**
+ * What it used; only once ended.
+ */
+used?: SessionUsage, };
 
 /**
  * `POST /sessions/{id}/terminals`.
@@ -245,6 +249,65 @@ cols?: number,
  * Rows at start, 1 to 1000; absent: 24.
  */
 rows?: number, };
+
+/**
+ * What a session has used in all, its earlier containers included.
+ */
+export type SessionUsage = { 
+/**
+ * Processor time, in nanoseconds.
+ */
+cpu_ns: number, 
+/**
+ * The most memory at once, in bytes.
+ */
+memory_peak_bytes: number, 
+/**
+ * Bytes read from block devices.
+ */
+read_bytes: number, 
+/**
+ * Bytes written to block devices.
+ */
+written_bytes: number, 
+/**
+ * Bytes received from networks.
+ */
+received_bytes: number, 
+/**
+ * Bytes sent to networks.
+ */
+sent_bytes: number, 
+/**
+ * Seconds since its first prompt, until its end.
+ */
+wall_seconds: number, };
+
+/**
+ * A limit of a session.
+ */
+export type LimitKind = "memory" | "processes" | "disk" | "processor" | "network";
+
+/**
+ * A limit that a session came against.
+ */
+export type LimitNote = { 
+/**
+ * Which.
+ */
+limit: LimitKind, 
+/**
+ * What it means, for people.
+ */
+text: string, 
+/**
+ * How often, as the kernel counts.
+ */
+count: number, 
+/**
+ * Seconds since it last happened.
+ */
+seconds_ago: number, };
 
 /**
  * `GET /sessions/{id}/stats`.
@@ -274,6 +337,22 @@ pids: number,
  * How many there may be.
  */
 pids_limit: number, 
+/**
+ * Bytes written to its disk that are still there.
+ */
+disk_bytes: number, 
+/**
+ * Bytes that may be there.
+ */
+disk_limit_bytes: number, 
+/**
+ * What it has used in all.
+ */
+used: SessionUsage, 
+/**
+ * The limits that it came against, each once.
+ */
+limits: Array<LimitNote>, 
 /**
  * Seconds of its lifetime that are left.
  */

@@ -192,7 +192,7 @@ fn version_1_figures() {
     );
     assert_eq!((stats.memory.usage, stats.memory.limit, stats.memory.cache), (4096, None, 2048));
     assert_eq!((stats.memory.oom_kills, stats.memory.failures), (2, 4));
-    assert_eq!(stats.pids, Pids { current: 3, limit: None });
+    assert_eq!(stats.pids, Pids { current: 3, limit: None, refused: 0 });
     let block = Block { major: 8, minor: 0, read_bytes: 10, written_bytes: 20, reads: 1, writes: 2 };
     assert_eq!(stats.block, [block]);
 }

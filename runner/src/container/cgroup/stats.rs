@@ -64,6 +64,8 @@ pub struct Pids {
     pub current: u64,
     /// The limit; `None`: none.
     pub limit: Option<u64>,
+    /// How often a process could not be made because of the limit.
+    pub refused: u64,
 }
 
 /// What went to and from a block device.
@@ -157,9 +159,15 @@ fn pids(group: &Group) -> Result<Pids, Error> {
     let directory = group.v1(Controller::Pids).or_else(|| group.v2(Controller::Pids));
     let Some(directory) = directory else {
         let current = u64::try_from(group.pids()?.len()).unwrap_or(u64::MAX);
-        return Ok(Pids { current, limit: None });
+        return Ok(Pids { current, limit: None, refused: 0 });
     };
-    Ok(Pids { current: number(directory, "pids.current").unwrap_or(0), limit: number(directory, "pids.max") })
+    // Older kernels count where the process was, newer ones where the limit is.
+    let events = [directory.to_owned(), directory.join(SESSION)].map(|place| keyed(&place, "pids.events"));
+    Ok(Pids {
+        current: number(directory, "pids.current").unwrap_or(0),
+        limit: number(directory, "pids.max"),
+        refused: events.into_iter().flatten().map(|events| get(&events, "max")).sum(),
+    })
 }
 
 fn block(group: &Group) -> Result<Vec<Block>, Error> {

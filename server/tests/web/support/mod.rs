@@ -5,16 +5,18 @@ use futures_util::FutureExt;
 use sandlot_server::config::{Patience, Web};
 use sandlot_server::server::Server;
 use sandlot_server::session::engine::{
-    Engine, Error, Found, Handed, Limits, Profile, Reply, Running, Spec, Usage,
+    Engine, Error, Found, Handed, Limits, Network, Profile, Reply, Running, Spec,
 };
 use sandlot_server::session::policy::{Image, Policy};
+use sandlot_server::session::pool::Budget;
 use sandlot_wire::ring::Ring;
-use sandlot_wire::{OpenTerminal, Terminal};
+use sandlot_wire::{Meter, OpenTerminal, Terminal};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -37,11 +39,24 @@ pub(crate) struct Shells {
     dir: tempfile::TempDir,
     boxes: Mutex<BTreeMap<String, Container>>,
     next: Mutex<u32>,
+    /// Counts how often every tag was moved.
+    tag: AtomicU32,
 }
 
 impl Shells {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { dir: tempfile::tempdir().unwrap(), boxes: Mutex::default(), next: Mutex::default() })
+        let dir = tempfile::tempdir().unwrap();
+        Arc::new(Self { dir, boxes: Mutex::default(), next: Mutex::default(), tag: AtomicU32::new(0) })
+    }
+
+    /// Lets every tag mean another image.
+    pub(crate) fn move_tags(&self) {
+        self.tag.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The ids of all containers.
+    pub(crate) fn containers(&self) -> Vec<String> {
+        self.boxes.lock().unwrap().keys().cloned().collect()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -142,8 +157,12 @@ impl Engine for Shells {
         done(Ok(self.boxes.lock().unwrap().values().map(|found| found.found.clone()).collect()))
     }
 
-    fn usage<'a>(&'a self, container: &'a str) -> Reply<'a, Usage> {
-        done(self.with(container, |_| Ok(Usage { cpu_ns: 1, memory: 2, pids: 3 })))
+    fn image<'a>(&'a self, reference: &'a str) -> Reply<'a, String> {
+        done(Ok(format!("{reference}@{}", self.tag.load(Ordering::Relaxed))))
+    }
+
+    fn meter<'a>(&'a self, container: &'a str) -> Reply<'a, Meter> {
+        done(self.with(container, |_| Ok(Meter { cpu_ns: 1, memory: 2, pids: 3, ..Meter::default() })))
     }
 
     fn pause<'a>(&'a self, container: &'a str) -> Reply<'a, ()> {
@@ -221,6 +240,7 @@ pub(crate) fn policy() -> Policy {
         title: "A shell".to_owned(),
         description: String::new(),
         profile,
+        network: Network::None,
     };
     Policy {
         limits: Limits { memory: 1 << 29, nano_cpus: 1_000_000_000, pids: 100, disk: 1 << 30 },
@@ -232,6 +252,7 @@ pub(crate) fn policy() -> Policy {
         total: 3,
         queue: 2,
         terminals: 2,
+        pool: Budget::default(),
         catalogue: vec![image("shell", Profile::Standard), image("broken", Profile::Standard)],
     }
 }
