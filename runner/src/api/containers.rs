@@ -19,6 +19,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 type Container = (State<Engine>, Path<String>, Query<Parameters>);
 
@@ -41,12 +42,29 @@ struct Networking {
     endpoints_config: Option<BTreeMap<String, Option<EndpointRequest>>>,
 }
 
+impl Creation {
+    /// Whether somebody is to type.
+    pub(super) fn converses(&self) -> bool {
+        self.config.tty || self.config.open_stdin
+    }
+}
+
 /// `POST /containers/create`
 pub(super) async fn create(
     State(engine): State<Engine>,
     Query(parameters): Query<Parameters>,
     body::Body(wanted): body::Body<Option<Creation>>,
 ) -> Answer {
+    let container = make(&engine, &parameters, wanted).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "Id": container.id, "Warnings": [] }))).into_response())
+}
+
+/// Makes the container that was asked for.
+pub(super) async fn make(
+    engine: &Engine,
+    parameters: &Parameters,
+    wanted: Option<Creation>,
+) -> Answer<Arc<engine::container::Container>> {
     // `{}` and `null` say nothing, to Docker.
     let empty = || Error::bad("config cannot be empty in order to create a container");
     let Creation { config, host_config, networking_config } =
@@ -59,7 +77,7 @@ pub(super) async fn create(
     let networks = networks.into_iter().map(|(name, wanted)| (name, wanted.unwrap_or_default())).collect();
     let container = engine.create_in(parameters.text("name"), config, host, networks)?;
     engine.fill_volumes(&container).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "Id": container.id, "Warnings": [] }))).into_response())
+    Ok(container)
 }
 
 /// `POST /containers/{id}/start`

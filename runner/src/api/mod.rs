@@ -30,6 +30,7 @@ pub mod policy;
 mod query;
 mod removal;
 mod router;
+mod run;
 mod sandlot;
 mod save;
 mod stats;

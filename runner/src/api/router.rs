@@ -3,7 +3,7 @@
 use super::policy::Policy;
 use super::{
     attach, build, checkpoints, containers, events, exec, files, image_list, images, info, inspect, list,
-    logs, networks, policy, removal, sandlot, save, stats, system, transfer, unknown, volumes,
+    logs, networks, policy, removal, run, sandlot, save, stats, system, transfer, unknown, volumes,
 };
 use crate::engine::Engine;
 use axum::Router;
@@ -103,6 +103,7 @@ fn sandlot_routes() -> Router<Engine> {
         .route(&path("listen"), post(sandlot::listen))
         .route(&path("meter"), get(sandlot::meter))
         .route(&format!("{}/meters", sandlot_wire::PREFIX), get(sandlot::meters))
+        .route(&sandlot_wire::run::path(), post(run::run))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use tokio::net::UnixStream;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 /// The version of the Docker Engine API that is spoken.
-const VERSION: &str = "/v1.43";
+pub(super) const VERSION: &str = "/v1.43";
 /// The longest message of an error that is read.
 const MESSAGE: usize = 64 << 10;
 /// The longest JSON answer that is read.
@@ -224,15 +224,19 @@ async fn whole(answer: Response<Incoming>, limit: usize) -> Result<Bytes, Error>
 }
 
 async fn message(answer: Response<Incoming>) -> String {
+    let status = answer.status();
+    words(status, &whole(answer, MESSAGE).await.unwrap_or_default())
+}
+
+/// What the body of an error says.
+pub(super) fn words(status: StatusCode, bytes: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Message {
         message: String,
     }
-    let status = answer.status();
-    let bytes = whole(answer, MESSAGE).await.unwrap_or_default();
-    match serde_json::from_slice::<Message>(&bytes) {
+    match serde_json::from_slice::<Message>(bytes) {
         Ok(message) => message.message,
         Err(_) if bytes.is_empty() => status.to_string(),
-        Err(_) => String::from_utf8_lossy(&bytes).trim().to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).trim().to_owned(),
     }
 }

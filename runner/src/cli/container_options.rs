@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// What `run` and `create` have in common.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(disable_help_flag = true)]
 pub(super) struct ContainerOptions {
     /// Print help
@@ -30,16 +30,16 @@ pub(super) struct ContainerOptions {
     pub(super) name: Option<String>,
     /// Set an environment variable
     #[arg(short, long, value_parser = values::env)]
-    env: Vec<String>,
+    pub(super) env: Vec<String>,
     /// Read environment variables from a file
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
     /// The working directory inside
     #[arg(short, long, value_name = "DIRECTORY")]
-    workdir: Option<String>,
+    pub(super) workdir: Option<String>,
     /// User, and perhaps group, by name or number: user[:group]
     #[arg(short, long)]
-    user: Option<String>,
+    pub(super) user: Option<String>,
     /// The container's host name
     #[arg(short = 'h', long)]
     hostname: Option<String>,
@@ -75,7 +75,7 @@ pub(super) struct ContainerOptions {
     security_opt: Vec<String>,
     /// When to start again: no, always, unless-stopped, on-failure[:times]
     #[arg(long, value_parser = values::restart, default_value = "no")]
-    restart: RestartPolicy,
+    pub(super) restart: RestartPolicy,
     /// Set a label: key[=value]
     #[arg(short, long, value_parser = values::pair)]
     label: Vec<(String, String)>,
@@ -83,7 +83,7 @@ pub(super) struct ContainerOptions {
     #[arg(long, value_parser = values::full_pair)]
     annotation: Vec<(String, String)>,
     #[command(flatten)]
-    network: NetworkOptions,
+    pub(super) network: NetworkOptions,
     /// The platform of the image: os/architecture[/variant]
     #[arg(long)]
     pub(super) platform: Option<String>,
@@ -111,11 +111,11 @@ pub(super) struct ContainerOptions {
     ulimit: Vec<Ulimit>,
     /// The image, then the command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_names = ["IMAGE", "COMMAND"])]
-    words: Vec<String>,
+    pub(super) words: Vec<String>,
 }
 
 /// The limits that `update` changes too.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Limits {
     /// The most memory
     #[arg(short, long, value_parser = values::bytes, value_name = "BYTES")]

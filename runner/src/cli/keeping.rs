@@ -7,7 +7,7 @@ use crate::engine::model::{
 use clap::Args;
 
 /// What is kept, and how a container is looked after.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Keeping {
     /// Mount something: type=volume|bind|tmpfs,source=…,target=…[,readonly][,volume-nocopy]…
     #[arg(long, value_parser = mount)]

@@ -10,6 +10,7 @@ mod confirm;
 mod container_options;
 mod cp;
 mod create;
+mod direct;
 mod each;
 pub mod engine;
 mod error;
@@ -33,6 +34,7 @@ mod prune;
 mod ps;
 mod remote;
 mod run;
+mod shortcut;
 mod socket;
 mod start;
 mod stats;
@@ -75,7 +77,7 @@ struct Arguments {
 /// The verb whose start is counted in microseconds, alone: to know all others takes the parser half a millisecond.
 #[derive(Debug, Parser)]
 #[command(name = "sandlot")]
-struct Shortcut {
+struct OneVerb {
     #[arg(short = 'H', long, global = true)]
     host: Option<String>,
     #[command(subcommand)]
@@ -87,11 +89,11 @@ enum OnlyRun {
     Run(Box<run::Run>),
 }
 
-/// What was asked for; what the shortcut does not understand is for the whole parser, which says why.
+/// What was asked for; what is not understood is for the whole parser, which says why.
 fn parse(arguments: Vec<String>) -> Result<Arguments, clap::Error> {
     let arguments: Vec<String> = std::iter::once("sandlot".to_owned()).chain(arguments).collect();
     if arguments.get(1).is_some_and(|verb| verb == "run")
-        && let Ok(Shortcut { host, command: OnlyRun::Run(run) }) = Shortcut::try_parse_from(&arguments)
+        && let Ok(OneVerb { host, command: OnlyRun::Run(run) }) = OneVerb::try_parse_from(&arguments)
     {
         return Ok(Arguments { host, command: Command::OfContainer(command::OfContainer::Run(run)) });
     }
@@ -101,6 +103,9 @@ fn parse(arguments: Vec<String>) -> Result<Arguments, clap::Error> {
 /// Runs one command; `arguments` without the program's name.
 #[must_use]
 pub fn run(arguments: Vec<String>) -> ExitCode {
+    if let Some(done) = directly(&arguments) {
+        return ended(done);
+    }
     let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         Err(told) => {
@@ -109,7 +114,23 @@ pub fn run(arguments: Vec<String>) -> ExitCode {
             return ExitCode::from(if told.use_stderr() { NOT_UNDERSTOOD } else { 0 });
         }
     };
-    match execute(arguments) {
+    ended(execute(arguments))
+}
+
+/// The common kind of `run`, where an engine takes it in one call.
+fn directly(arguments: &[String]) -> Option<Result<u8, Error>> {
+    let shortcut = shortcut::Shortcut::of(arguments)?;
+    let named = socket::choose(shortcut.host.as_deref(), |name| std::env::var(name).ok()).ok()?;
+    let socket = named.unwrap_or_else(|| socket::usual().to_owned());
+    let name = shortcut.name.clone();
+    match direct::run(&socket, name.as_deref(), &shortcut.creation()?) {
+        direct::Outcome::Done(result) => Some(result),
+        direct::Outcome::Nothing => None,
+    }
+}
+
+fn ended(result: Result<u8, Error>) -> ExitCode {
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             match &error {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 
 /// What `run` and `create` have in common of networks.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct NetworkOptions {
     /// The network: none, bridge, internet, or one that was made; may be repeated
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
@@ -55,6 +55,11 @@ pub(super) struct NetworkOptions {
 pub(super) struct Ports(Vec<(String, Value)>);
 
 impl NetworkOptions {
+    /// These networks, and nothing else.
+    pub(super) fn only(network: Vec<String>) -> Self {
+        Self { network, ..Self::default() }
+    }
+
     /// Puts what was asked for into a creation's parts; what is asked of each network.
     pub(super) fn settle(self, config: &mut Config, host: &mut HostConfig) -> Value {
         let mut endpoints = Map::new();

@@ -130,7 +130,7 @@ pub(super) async fn show(mut reader: impl AsyncRead + Unpin, framing: Framing) -
 }
 
 /// Signals that are passed on to a container.
-const PROXIED: [(&str, i32); 6] =
+pub(super) const PROXIED: [(&str, i32); 6] =
     [("HUP", 1), ("INT", 2), ("QUIT", 3), ("USR1", 10), ("USR2", 12), ("TERM", 15)];
 
 /// Passes signals on to the container, for ever.

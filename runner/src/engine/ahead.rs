@@ -131,7 +131,8 @@ impl Engine {
     }
 }
 
-fn remove(group: Group) {
+/// Removes a group, with whatever still runs in it.
+pub(super) fn remove(group: Group) {
     if let Err(e) = group.kill().and_then(|()| group.remove()) {
         tracing::warn!("a control group stays for now: {e}");
     }

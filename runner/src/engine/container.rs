@@ -35,6 +35,8 @@ pub struct Container {
     pub(super) health: Mutex<Option<tokio::task::AbortHandle>>,
     /// Its control group, from the start to the end of its first process.
     pub(super) group: Mutex<Option<Group>>,
+    /// Its mount namespace, if that is to outlive its first process.
+    pub(super) mounts: Mutex<Option<std::fs::File>>,
     /// What was made ahead of its start.
     pub(super) ahead: Mutex<Option<super::ahead::Ahead>>,
     /// What the next start gets that no record keeps.
@@ -67,6 +69,7 @@ impl Container {
             pause: Mutex::default(),
             health: Mutex::default(),
             group: Mutex::default(),
+            mounts: Mutex::default(),
             ahead: Mutex::default(),
             prepared: Mutex::default(),
         }
@@ -112,6 +115,20 @@ impl Container {
     pub(super) fn note(&self, how: impl FnOnce(&mut Record)) {
         how(&mut self.lock());
         self.state.send_replace(Seen::State(self.state()));
+    }
+
+    /// Keeps its mounts until it is discarded: else its first process would take them down before its end is told. For one that is
+    /// never started again, whose upper directory nothing else mounts.
+    pub(super) fn hold_mounts(&self, pid: i32) {
+        // One that has ended already holds none any more.
+        let namespace = std::fs::File::open(format!("/proc/{pid}/ns/mnt")).ok();
+        *self.mounts.lock().unwrap_or_else(PoisonError::into_inner) = namespace;
+    }
+
+    /// What it still holds of its mounts, and its control group: for who gives them back.
+    pub(super) fn let_go(&self) -> (Option<std::fs::File>, Option<Group>) {
+        let mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner).take();
+        (mounts, self.group.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 
     /// Tells those who wait that it is gone.

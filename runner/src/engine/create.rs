@@ -209,7 +209,11 @@ impl Engine {
             self.drop_anonymous_volumes(container);
         }
         let (engine, id) = (self.clone(), container.id.clone());
+        let (mounts, group) = container.let_go();
         tokio::task::spawn_blocking(move || {
+            // First of all: they may be of the disk.
+            drop(mounts);
+            group.into_iter().for_each(super::ahead::remove);
             if let Err(e) = engine.disks.release(&id) {
                 tracing::warn!("a disk stays for now: {e}");
             }

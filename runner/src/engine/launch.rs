@@ -89,6 +89,9 @@ impl Engine {
             }
             started = self.spawner.proceed(&container.id).await?;
         }
+        if record.host.auto_remove {
+            container.hold_mounts(started.pid);
+        }
         self.read_output(container, started.stdio).await?;
         let since = jiff::Timestamp::now();
         let (endpoints, published) = reserved.keep();
@@ -101,9 +104,7 @@ impl Engine {
         })?;
         self.volume_events(container, "mount");
         self.events.container("start", container);
-        if let Err(e) = self.refill() {
-            tracing::warn!("no container is begun ahead: {e}");
-        }
+        self.refill_later();
         self.mind_health(container);
         Ok(())
     }
@@ -180,11 +181,7 @@ impl Engine {
         let group = container.group.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(group) = group {
             // Freeing a group may take a moment: nobody waits for it.
-            tokio::task::spawn_blocking(move || {
-                if let Err(e) = group.kill().and_then(|()| group.remove()) {
-                    tracing::warn!("a control group stays for now: {e}");
-                }
-            });
+            tokio::task::spawn_blocking(move || super::ahead::remove(group));
         }
     }
 
@@ -214,23 +211,16 @@ impl Engine {
     pub(super) async fn ended(self, container: Arc<Container>, status: crate::spawner::client::ExitStatus) {
         let _busy = container.busy.lock().await;
         let oom = container.with_group(|g| g.oom_killed().unwrap_or(0) > 0).unwrap_or(false);
-        self.release_group(&container);
+        let removed = container.record().host.auto_remove;
+        if !removed {
+            // Else that is done when who waits for its end has heard of it.
+            self.release_group(&container);
+        }
         self.disconnect(&container);
         self.unplug(&container);
         self.drain(&container).await;
-        let removed = container.record().host.auto_remove;
-        let forgetting = {
-            let (engine, id) = (self.clone(), container.id.clone());
-            async move {
-                let first = engine.spawner.forget(&id, INIT);
-                tokio::join!(first, engine.forget_processes(&id)).0.unwrap_or_default();
-            }
-        };
-        if removed {
-            // Its id never comes again: nobody waits for that.
-            tokio::spawn(forgetting);
-        } else {
-            forgetting.await;
+        if !removed {
+            self.forget_all(&container.id).await;
         }
         let code = status.code();
         let change = |record: &mut Record| {
@@ -255,9 +245,17 @@ impl Engine {
             if let Err(e) = self.discard(&container) {
                 tracing::warn!("{e}");
             }
+            // Its id never comes again: nobody waited for that.
+            self.forget_all(&container.id).await;
         } else if matches!(record.state, State::Restarting(_)) {
             self.restart_later(&container);
         }
+    }
+
+    /// Has the spawner forget a container's processes.
+    async fn forget_all(&self, id: &str) {
+        let first = self.spawner.forget(id, INIT);
+        tokio::join!(first, self.forget_processes(id)).0.unwrap_or_default();
     }
 
     /// Takes in what the first process still had printed: its pipes and its terminal end when the last of the container's

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ring;
+pub mod run;
 
 use serde::{Deserialize, Serialize};
 

@@ -21,6 +21,7 @@ mod logs;
 mod neighbours;
 mod nested;
 mod networks;
+mod one_call;
 mod own_engine;
 mod pool;
 mod pushing;

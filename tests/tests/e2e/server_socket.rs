@@ -72,6 +72,7 @@ async fn what_is_no_session_is_not_there_for_the_web_server() {
         ("POST", "/containers/own/update"),
         ("GET", "/containers/own/archive?path=/"),
         ("POST", "/commit?container=own"),
+        ("POST", "/sandlot/v1/run"),
         ("POST", "/images/create?fromImage=x"),
         ("DELETE", "/images/sandlot/starter"),
         ("POST", "/volumes/create"),
