@@ -206,6 +206,14 @@ row_flood() {
     row 'cat of 100 MB through pty and WebSocket, MB/s' "$ours" '' ''
     row '  one thread that reads a raw pty' "$raw" "$(ratio "$ours" "$raw")" 'of ours to it; wanted: at least 0.6'
     row '  shellinabox' "$box" "$(ratio "$ours" "$box")" 'of ours to it; wanted: above 1'
+    ours=$(measure sandlot-tests server recorded 100)
+    row '  the same, recorded' "$ours" "$(ratio "$ours" "$raw")" 'of it to a raw pty; wanted: at least 0.4'
+}
+
+row_interrupt() {
+    local ours
+    ours=$(measure sandlot-tests server interrupt 20)
+    row 'Ctrl-C in a flood that is shown, to the prompt, longest of 20, ms' "$ours" '' 'wanted: within 100'
 }
 
 row_idle() { # not on the tmpfs: the disks of sessions are files, and must not count as memory

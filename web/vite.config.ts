@@ -17,7 +17,8 @@ const preloadTerminal: Plugin = {
     order: 'post',
     handler: (_html, { bundle }) =>
       Object.values(bundle ?? {})
-        .filter((chunk) => chunk.type === 'chunk' && chunk.isDynamicEntry)
+        // The player waits until a recording is watched.
+        .filter((chunk) => chunk.type === 'chunk' && chunk.isDynamicEntry && chunk.name !== 'player')
         .map(({ fileName }) => ({
           tag: 'link',
           attrs: { rel: 'modulepreload', href: `/${fileName}`, crossorigin: true, fetchpriority: 'low' },

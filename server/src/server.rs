@@ -75,7 +75,7 @@ impl Server {
     ) -> Result<Self, Error> {
         let (keys, made) = Keys::open(folder, admin_token)?;
         let store = Store::open(&folder.join("sandlot.db")).await?;
-        let sessions = Sessions::load(engine, store.clone(), policy, node(folder)?).await?;
+        let sessions = Sessions::load(engine, store.clone(), policy, node(folder)?, folder).await?;
         let tasks = sessions.run();
         let base =
             web.public_url.as_ref().map_or_else(|| crate::config::url(web.listen), ToString::to_string);

@@ -2,7 +2,7 @@
 //!
 //! `SANDLOT_WRITE=1 cargo test -p sandlot-server --test protocol` writes the file anew.
 
-use sandlot_server::http::body;
+use sandlot_server::http::{body, body_kept};
 use sandlot_server::terminal::protocol;
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -21,6 +21,8 @@ fn generated() -> String {
     for declaration in [
         declare::<protocol::TerminalMode>(&config),
         declare::<protocol::NoticeLevel>(&config),
+        declare::<protocol::Onlooker>(&config),
+        declare::<protocol::RecordingState>(&config),
         declare::<protocol::ServerMessage>(&config),
         declare::<protocol::ClientMessage>(&config),
         declare::<body::CatalogueImage>(&config),
@@ -28,6 +30,7 @@ fn generated() -> String {
         declare::<body::SessionState>(&config),
         declare::<body::EndReason>(&config),
         declare::<body::TerminalInfo>(&config),
+        declare::<body::Access>(&config),
         declare::<body::SessionInfo>(&config),
         declare::<body::CreateTerminal>(&config),
         declare::<body::SessionUsage>(&config),
@@ -39,6 +42,12 @@ fn generated() -> String {
         declare::<body::EngineKind>(&config),
         declare::<body::Info>(&config),
         declare::<body::Problem>(&config),
+        declare::<body_kept::CreateShare>(&config),
+        declare::<body_kept::GuestInfo>(&config),
+        declare::<body_kept::ShareInfo>(&config),
+        declare::<body_kept::RecordingInfo>(&config),
+        declare::<body_kept::FoundLine>(&config),
+        declare::<body_kept::CreateMarker>(&config),
     ] {
         text.push_str(&declaration);
     }

@@ -1,7 +1,7 @@
 //! Through the web server: what a terminal carries, and what a session that does nothing costs.
 //!
-//! usage: `cargo bench --bench server -- flood MEGABYTES | raw MEGABYTES | shellinabox MEGABYTES | idle SESSIONS`
-//! prints megabytes a second, or mebibytes a session. Run as root; `make bench` does.
+//! usage: `cargo bench --bench server -- flood|recorded|raw|shellinabox MEGABYTES | interrupt ROUNDS | idle SESSIONS`
+//! prints megabytes a second, milliseconds, or mebibytes a session. Run as root; `make bench` does.
 
 #[path = "arrivals/mod.rs"]
 mod arrivals;
@@ -9,7 +9,7 @@ mod arrivals;
 use anyhow::{Context, Result, bail, ensure};
 use sandlot_tests::process::Running;
 use sandlot_tests::registry::free_port;
-use sandlot_tests::sandbox::Sandbox;
+use sandlot_tests::sandbox::{Part, Sandbox};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,14 +28,18 @@ async fn main() -> Result<()> {
     let count: usize = count.parse().context("a number is needed")?;
     ensure!(count > 0, "at least 1");
     let figures = match &what[..] {
-        "flood" => vec![flood(count).await?],
+        "flood" => vec![flood(count, &[]).await?],
+        "recorded" => vec![flood(count, &["--recording=on"]).await?],
+        "interrupt" => vec![interrupt(count).await?],
         "raw" => vec![raw(count)?],
         "shellinabox" => vec![shellinabox(count).await?],
         "idle" => vec![idle(count).await?],
         "warm" => arrivals::one_by_one(count, 1).await?,
         "cold" => arrivals::one_by_one(count, 0).await?,
         "class" => vec![arrivals::class(count).await?],
-        other => bail!("{other}: neither flood, raw, shellinabox, idle, warm, cold nor class"),
+        other => {
+            bail!("{other}: neither flood, recorded, interrupt, raw, shellinabox, idle, warm, cold nor class")
+        }
     };
     println!("{}", figures.iter().map(|figure| format!("{figure:.2}")).collect::<Vec<_>>().join(" "));
     Ok(())
@@ -47,8 +51,10 @@ fn rate(megabytes: usize, since: Instant) -> f64 {
 }
 
 /// `cat` through pty, engine's ring, server and WebSocket to a client that acknowledges and looks at the end only.
-async fn flood(megabytes: usize) -> Result<f64> {
-    let sandbox = Sandbox::whole(&[]).await?;
+async fn flood(megabytes: usize, settings: &[&str]) -> Result<f64> {
+    let mut sandbox = Sandbox::engine().await?;
+    sandbox.settings(settings);
+    sandbox.start(Part::Server).await?;
     let visitor = sandbox.administrator()?;
     let session = visitor.session(IMAGE).await?;
     let name = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
@@ -69,6 +75,54 @@ async fn flood(megabytes: usize) -> Result<f64> {
     }
     ensure!(read >= megabytes * MEGABYTE, "only {read} bytes came");
     Ok(rate(megabytes, start))
+}
+
+/// How many bytes the page draws in a millisecond, as measured in Chromium without a graphics card.
+const DRAWN: usize = 8 * 1024;
+
+/// The longest of so many times from Ctrl-C, typed while a flood is shown, to the prompt on the screen of a viewer that
+/// draws and acknowledges as the page does. Fails beyond ten times what is promised.
+async fn interrupt(rounds: usize) -> Result<f64> {
+    let sandbox = Sandbox::whole(&[]).await?;
+    let visitor = sandbox.administrator()?;
+    let session = visitor.session(IMAGE).await?;
+    let name = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let mut terminal = visitor.attach(&name(&session["id"]), &name(&session["terminals"][0]["id"])).await?;
+    terminal.type_in("PS1=the-pro''mpt-\n").await?;
+    terminal.until("the-prompt-").await?;
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        terminal.type_in("yes 'a line of a flood that is shown'\n").await?;
+        let mut drawn = 0;
+        while drawn < 4 * MEGABYTE {
+            drawn += draw(&mut terminal).await?.len();
+        }
+        let start = Instant::now();
+        terminal.type_in("\x03").await?;
+        let mut tail = Vec::new();
+        while sandlot_tests::client::find(&tail, b"the-prompt-").is_none() {
+            let kept = tail.len().saturating_sub(16);
+            tail.drain(..kept);
+            tail.extend(draw(&mut terminal).await?);
+        }
+        times.push(start.elapsed().as_secs_f64() * 1000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    let longest = times.last().copied().unwrap_or_default();
+    ensure!(longest < 1000.0, "the longest of {rounds} took {longest:.1} ms: {times:.1?}");
+    Ok(longest)
+}
+
+/// The next bytes, once they are drawn; they are acknowledged in pieces of 16 KiB, as the page does.
+async fn draw(terminal: &mut sandlot_tests::client::Attached) -> Result<Vec<u8>> {
+    let patience = Duration::from_secs(20);
+    let bytes = terminal.unacknowledged(patience).await?.context("the terminal is silent")?;
+    for piece in bytes.chunks(16 * 1024) {
+        let millis = u64::try_from(piece.len() / DRAWN).unwrap_or(0).max(u64::from(piece.len() > DRAWN / 2));
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        terminal.say(&format!("{{\"type\":\"ack\",\"bytes\":{}}}", piece.len())).await?;
+    }
+    Ok(bytes)
 }
 
 /// The same file, written by `cat` to a pty of the host and read by this thread.

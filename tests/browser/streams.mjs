@@ -22,7 +22,7 @@ const PLAIN = [
   '\x1b[22m', '\x1b[24m', '\x1b[27m', '\x1b[39m', '\x1b[49m',
   '\x1b[2J', '\x1b[J', '\x1b[3;3H\x1b[1J', '\x1b[K', '\x1b[1K', '\x1b[2K', '\x1b[L', '\x1b[3M', '\x1b[2P', '\x1b[3@', '\x1b[4X',
   '\x1b[H', '\x1b[A', '\x1b[2B', '\x1b[3C', '\x1b[D', '\x1bM', '\x1bD', '\x1bE', '\x1b[2S', '\x1b[T', '\x1b7', '\x1b8', '\x1b[5b',
-  '\x1b[?25l', '\x1b[?25h', '\x1b[?7lthe end of a line that is cut off\x1b[?7h', '\x1b[4hab漢\x1b[4l', '\x1b[?6h', '\x1b[?6l', '\x1b[?1h', '\x1b[?1l',
+  '\x1b[?25l', '\x1b[?25h', '\x1b[?7lthe end of a line that is cut off\x1b[?7h', '\x1b[?7l', '\x1b[?7h', '\x1b[4hab漢\x1b[4l', '\x1b[?6h', '\x1b[?6l', '\x1b[?1h', '\x1b[?1l',
   '\x1b[?1049h', '\x1b[?1049l', '\x1b[?2004h', '\x1b[?2004l', '\x1b[?1000h', '\x1b[?1006h', '\x1b[?1000l', '\x1b[?1002h', '\x1b[?1002l', '\x1b[?1004h',
   '\x1b(0', '\x1b(B', '\x1b=', '\x1b>', '\x1b[2;5r', '\x1b[3;6r', '\x1b[r', '\x1bH', '\x1b[g', '\x1b[3g', '\x1b[!p', '\x1b[?1047h', '\x1b[?1047l', '\x1b[s', '\x1b[u',
   '\x1b[8m', '\x1b[4:3m', '\x1b[21m', '\x1b[53m', '\x1b[5m', '\x1b[2;5H', '\x1b[3d', '\x1b[7G', '\x1b[2E', '\x1b[F', '\x1b[Z', '\x1b[2I', '\x0e', '\x0f', '\x1b)0', '\x1b)B',

@@ -159,7 +159,13 @@ impl Attached {
     pub async fn control(&mut self) -> Result<Option<Value>> {
         loop {
             match self.next().await? {
-                Some(Message::Text(text)) => return Ok(Some(serde_json::from_str(&text)?)),
+                Some(Message::Text(text)) => {
+                    let message: Value = serde_json::from_str(&text)?;
+                    // Who is there is told with every coming and going: it answers nothing.
+                    if message["type"] != "people" {
+                        return Ok(Some(message));
+                    }
+                }
                 Some(_) => {}
                 None => return Ok(None),
             }
@@ -197,6 +203,21 @@ impl Attached {
                 bail!("no {text:?} but {next:?} after {:?}", String::from_utf8_lossy(&self.seen));
             }
         }
+    }
+
+    /// The next bytes, which are not acknowledged; `None` at the end, or when nothing comes for so long.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn unacknowledged(&mut self, patience: std::time::Duration) -> Result<Option<Vec<u8>>> {
+        while let Ok(next) = tokio::time::timeout(patience, self.socket.next()).await {
+            match next.transpose()? {
+                Some(Message::Binary(bytes)) => return Ok(Some(bytes.into())),
+                Some(Message::Close(_)) | None => return Ok(None),
+                Some(_) => {}
+            }
+        }
+        Ok(None)
     }
 
     async fn next(&mut self) -> Result<Option<Message>> {

@@ -1,7 +1,8 @@
 //! Promise: a broken connection comes back by itself, draws nothing twice, and ends only when there is nothing to come back to.
 import { describe, expect, it } from 'vitest';
 import { backoff } from '../src/model/backoff';
-import { Link, nextState, type LinkState, type Sink } from '../src/model/link';
+import { Link, nextState, type LinkState } from '../src/model/link';
+import type { Sink } from '../src/model/sink';
 import { handWorld } from './world';
 
 class Paper implements Sink {
@@ -18,6 +19,9 @@ class Paper implements Sink {
     this.waiting.push(done);
   }
 
+  seat(): void {
+    // One page alone drives.
+  }
   resized(cols: number, rows: number): void {
     this.sizes.push(`${cols}x${rows}`);
   }

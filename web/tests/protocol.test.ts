@@ -4,7 +4,9 @@ import { formatClientMessage, parseServerMessage, ProtocolError } from '../src/p
 
 describe('text frames from the server', () => {
   it.each([
-    { type: 'hello', id: 'a', mode: 'view', cols: 80, rows: 24, replay: true, replay_bytes: 10, seq: 99 },
+    { type: 'hello', id: 'a', mode: 'view', cols: 80, rows: 24, replay: true, replay_bytes: 10, driven: true, seq: 99 },
+    { type: 'people', people: [{ name: 'Guest 1', mode: 'view', drives: false, you: true }] },
+    { type: 'recording', state: 'on', input: false },
     { type: 'exit', code: -1 },
     { type: 'notice', level: 'warning', text: 'the disk is full' },
     { type: 'size', cols: 132, rows: 50 },
@@ -28,6 +30,7 @@ describe('text frames from the server', () => {
     ['a missing field', '{"type":"exit"}'],
     ['a field of another kind', '{"type":"exit","code":"0"}'],
     ['a broken number', '{"type":"size","cols":80.5,"rows":24}'],
+    ['a list that is none', '{"type":"people","people":7}'],
     ['a negative size', '{"type":"size","cols":-1,"rows":24}'],
   ])('are a typed error: %s', (_what, text) => {
     expect(() => parseServerMessage(text)).toThrow(ProtocolError);

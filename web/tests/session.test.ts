@@ -7,6 +7,7 @@ import { answer, handWorld } from './world';
 
 const info = (state: string, extra: Record<string, unknown> = {}) => ({
   id: 's1',
+  access: 'owner',
   url: '/s/s1',
   image: 'starter',
   title: 'Starter',

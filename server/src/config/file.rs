@@ -11,8 +11,10 @@ use toml::{Table, Value};
 const STARTER: (&str, &str, &str) =
     ("sandlot/starter", "Starter", "A small Linux with the usual tools, ready in an instant.");
 
-/// The table of options whose names begin with its own.
+/// The tables of options whose names begin with their own.
 const POOL: &str = "pool";
+/// Its key `on` is the option of its name.
+const RECORDING: &str = "recording";
 
 /// The most images in the catalogue.
 const IMAGES: usize = 200;
@@ -36,12 +38,12 @@ impl File {
         };
         let table = match flat(table) {
             Ok(table) => table,
-            Err(value) => {
-                let origin = Origin::File(path, POOL.to_owned());
+            Err((name, value)) => {
+                let origin = Origin::File(path, name.to_owned());
                 return Err(Error::Value {
                     origin,
                     value: value.to_string(),
-                    allowed: "a table [pool]".to_owned(),
+                    allowed: format!("a table [{name}]"),
                 });
             }
         };
@@ -111,16 +113,19 @@ impl File {
     }
 }
 
-/// The keys of the table of options as options are called; its value, if it is no table.
-fn flat(mut table: Table) -> Result<Table, Value> {
-    match table.remove(POOL) {
-        None => Ok(table),
-        Some(Value::Table(pool)) => {
-            table.extend(pool.into_iter().map(|(key, value)| (format!("{POOL}-{key}"), value)));
-            Ok(table)
+/// The keys of the tables of options as options are called; the name of what should be a table, and its value.
+fn flat(mut table: Table) -> Result<Table, (&'static str, Value)> {
+    for name in [POOL, RECORDING] {
+        match table.remove(name) {
+            None => (),
+            Some(Value::Table(options)) => table.extend(options.into_iter().map(|(key, value)| {
+                let on = name == RECORDING && key == "on";
+                (if on { name.to_owned() } else { format!("{name}-{key}") }, value)
+            })),
+            Some(other) => return Err((name, other)),
         }
-        Some(other) => Err(other),
     }
+    Ok(table)
 }
 
 fn text(value: &Value) -> String {

@@ -7,8 +7,9 @@ mod options;
 mod parse;
 
 use crate::session::engine::Limits;
-use crate::session::policy::Policy;
+use crate::session::policy::{Policy, Recording};
 use crate::session::pool::Budget;
+use crate::terminal::recording::{Input, Settings};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -179,6 +180,7 @@ impl Config {
                 memory: options.get("pool-memory", parse::memory)?,
                 minimum: options.get("pool-minimum", parse::size)?,
             },
+            recording: recording(&options)?,
             catalogue: options.catalogue()?,
         };
         Ok(Self {
@@ -196,6 +198,16 @@ impl Config {
             policy,
         })
     }
+}
+
+/// What is recorded, if anything is.
+fn recording(options: &options::Options) -> Result<Option<Recording>, Error> {
+    let input = if options.get("recording-input", parse::switch)? { Input::Kept } else { Input::Left };
+    let largest = options.get("recording-largest", parse::recording)?;
+    let age = options.get("recording-age", parse::duration)?;
+    let total = options.get("recording-total", parse::recording)?;
+    let recording = Recording { each: Settings { input, largest }, age, total };
+    Ok(options.get("recording", parse::switch)?.then_some(recording))
 }
 
 /// What a browser of this machine calls a server that listens there.

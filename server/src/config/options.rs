@@ -12,7 +12,7 @@ use std::path::PathBuf;
 const FILE: &str = "/etc/sandlot/sandlot.toml";
 
 /// Name, default, meaning.
-const OPTIONS: [(&str, &str, &str); 23] = [
+const OPTIONS: [(&str, &str, &str); 28] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("state", "/var/lib/sandlot", "folder of state; the server keeps its own in server/ below it"),
     ("engine", "unix:///run/sandlot/server.sock", "socket of the container engine"),
@@ -40,6 +40,15 @@ const OPTIONS: [(&str, &str, &str); 23] = [
     ("pool-count", "8", "sessions that are made ahead, of all images together; 0: none"),
     ("pool-memory", "256m", "memory that they may take"),
     ("pool-minimum", "1", "how many of each image of the catalogue are ready, also if nobody asked lately"),
+    (
+        "recording",
+        "off",
+        "record what every terminal shows: on or off; in the file: on = true below [recording]",
+    ),
+    ("recording-input", "off", "record what is typed, too: on or off"),
+    ("recording-largest", "64m", "bytes on disk of one terminal's recording"),
+    ("recording-age", "30d", "a recording is removed so long after its end"),
+    ("recording-total", "10g", "bytes on disk of all recordings; the oldest are removed first"),
 ];
 
 /// See the module.

@@ -10,6 +10,8 @@ use url::Url;
 const MEMORY: std::ops::RangeInclusive<u64> = 4 << 20..=1 << 42;
 /// The least disk that a file system can be made on.
 const DISK: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 44;
+/// Less would end a recording with its first screen.
+const RECORDING: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 44;
 const PIDS: std::ops::RangeInclusive<u64> = 4..=4_194_304;
 const NANO_CPUS: std::ops::RangeInclusive<f64> = 0.01..=1024.0;
 const DURATION: std::ops::RangeInclusive<u64> = 1..=365 * 24 * 3600;
@@ -42,6 +44,19 @@ pub(super) fn memory(text: &str) -> Made<u64> {
 
 pub(super) fn disk(text: &str) -> Made<u64> {
     bytes(text, &DISK)
+}
+
+pub(super) fn recording(text: &str) -> Made<u64> {
+    bytes(text, &RECORDING)
+}
+
+/// Whether something is done.
+pub(super) fn switch(text: &str) -> Made<bool> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err("on or off".to_owned()),
+    }
 }
 
 pub(super) fn pids(text: &str) -> Made<u64> {

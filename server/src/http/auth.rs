@@ -100,6 +100,22 @@ impl Keys {
         Some(format!("{name}.{}", hex::encode(self.mac(name)?.finalize().into_bytes())))
     }
 
+    /// What proves that this server wrote `words`.
+    pub(super) fn seal(&self, words: &str) -> Option<String> {
+        Some(hex::encode(self.mac(words)?.finalize().into_bytes()))
+    }
+
+    /// The share link and the number of a guest, by their cookie.
+    pub(super) fn guest(&self, headers: &HeaderMap) -> Option<(String, i64)> {
+        let mut values = cookies(headers, super::shares::COOKIE);
+        values.find_map(|value| {
+            let (name, seal) = value.rsplit_once('.')?;
+            self.mac(&format!("share {name}"))?.verify_slice(&hex::decode(seal).ok()?).ok()?;
+            let (share, number) = name.split_once('.')?;
+            Some((share.to_owned(), number.parse().ok()?))
+        })
+    }
+
     fn verify(&self, value: &str) -> Option<Caller> {
         let (name, signature) = value.split_once('.')?;
         self.mac(name)?.verify_slice(&hex::decode(signature).ok()?).ok()?;
@@ -118,11 +134,15 @@ impl Keys {
                 _ => Err(Failure::new(StatusCode::UNAUTHORIZED, "this token is not known here")),
             };
         }
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs =
-            cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        Ok(pairs.find(|(name, _)| *name == COOKIE).and_then(|(_, value)| self.verify(value)))
+        Ok(cookies(headers, COOKIE).next().and_then(|value| self.verify(value)))
     }
+}
+
+/// The values of a request's cookies of that name.
+fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(found, _)| *found == name).map(|(_, value)| value)
 }
 
 /// A random value kept in a file.

@@ -68,6 +68,18 @@ pub enum EndReason {
     Gone,
 }
 
+/// What somebody may do with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// All: it is theirs, or they administer the server.
+    Owner,
+    /// Type in its terminals.
+    Control,
+    /// Look on.
+    View,
+}
+
 /// A terminal of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 pub struct TerminalInfo {
@@ -84,6 +96,8 @@ pub struct TerminalInfo {
 pub struct SessionInfo {
     /// Its id.
     pub id: String,
+    /// What the reader may do with it.
+    pub access: Access,
     /// The page that shows it.
     pub url: String,
     /// The image's reference.

@@ -6,9 +6,10 @@ use super::App;
 use super::body::{Problem, SessionInfo, SessionState};
 use super::problem::Answer;
 use super::sessions::info;
+use super::shares;
 use crate::session::policy::Caller;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
@@ -35,8 +36,9 @@ pub(super) async fn follow(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
-    app.sessions.view(&caller, &id)?;
+    let caller = shares::admit(&app, &headers, caller, &id).await?;
     let changes = app.sessions.changes();
     let stop = app.stop.clone();
     let follower = Follower { app, caller, id, changes, last: None };
@@ -66,14 +68,14 @@ impl Follower {
         tokio::pin!(beat);
         loop {
             self.changes.mark_unchanged();
-            let now = info(&self.app, self.app.sessions.view(&self.caller, &self.id).ok()?);
+            let now = info(&self.app, &self.caller, self.app.sessions.look(&self.caller, &self.id).ok()?);
             if self.last.as_ref().is_none_or(|last| differ(last, &now)) {
                 return Some(now);
             }
             tokio::select! {
                 changed = self.changes.changed() => changed.ok()?,
                 () = &mut beat => {
-                    return Some(info(&self.app, self.app.sessions.view(&self.caller, &self.id).ok()?));
+                    return Some(info(&self.app, &self.caller, self.app.sessions.look(&self.caller, &self.id).ok()?));
                 }
             }
         }

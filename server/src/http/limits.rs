@@ -11,8 +11,9 @@ use std::time::Instant;
 /// The longest body.
 pub(super) const BODY: usize = 64 * 1024;
 
-/// What pages may load: their own files only. xterm.js and Svelte set styles on elements.
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+/// What pages may load: their own files only. xterm.js and Svelte set styles on elements; the player's emulator is
+/// WebAssembly.
+const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self' ws: wss:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'self'";
 

@@ -5,6 +5,7 @@
 mod audit;
 pub mod auth;
 pub mod body;
+pub mod body_kept;
 mod events;
 mod health;
 mod limits;
@@ -13,7 +14,9 @@ mod origin;
 mod pages;
 mod pool;
 mod problem;
+mod recordings;
 mod sessions;
+mod shares;
 mod socket;
 
 use crate::config::Web;
@@ -70,6 +73,15 @@ impl App {
             .route("/sessions/{id}/terminals", post(sessions::open_terminal))
             .route("/sessions/{id}/terminals/{terminal}", get(socket::attach))
             .route("/sessions/{id}/terminals/{terminal}", delete(sessions::close_terminal))
+            .route(
+                "/sessions/{id}/terminals/{terminal}/recording.cast",
+                get(recordings::cast).delete(recordings::remove),
+            )
+            .route("/sessions/{id}/terminals/{terminal}/markers", post(recordings::mark))
+            .route("/sessions/{id}/shares", post(shares::create).get(shares::list))
+            .route("/sessions/{id}/shares/{share}", delete(shares::revoke))
+            .route("/recordings", get(recordings::list))
+            .route("/recordings/search", get(recordings::search))
             .route("/images", get(sessions::images))
             .route("/me", get(sessions::me))
             .route("/audit", get(audit::look))
@@ -81,6 +93,7 @@ impl App {
         let routes = Router::new()
             .nest("/api/v1", api)
             .route("/admin", get(pages::administer))
+            .route("/s/{name}", get(shares::open))
             .fallback(pages::serve)
             .layer(DefaultBodyLimit::max(limits::BODY))
             .layer(from_fn_with_state(self.clone(), origin::check));

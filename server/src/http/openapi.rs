@@ -1,6 +1,6 @@
 //! The description of the HTTP API, made from the routes' own annotations.
 
-use super::{audit, body, events, health, pool, sessions, socket};
+use super::{audit, body, events, health, pool, recordings, sessions, shares, socket};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -25,7 +25,15 @@ use utoipa::OpenApi;
         pool::look,
         pool::warm,
         health::info,
-        socket::attach
+        socket::attach,
+        shares::create,
+        shares::list,
+        shares::revoke,
+        recordings::list,
+        recordings::search,
+        recordings::cast,
+        recordings::remove,
+        recordings::mark
     ),
     components(schemas(body::Problem))
 )]

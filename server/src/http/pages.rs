@@ -24,7 +24,10 @@ pub(super) async fn serve(uri: Uri, headers: HeaderMap) -> Answer<Response> {
     if path.starts_with("api/") {
         return Err(Failure::new(StatusCode::NOT_FOUND, "there is no such route: see /api/v1/openapi.json"));
     }
-    let is_place = path.is_empty() || path == "s" || path.starts_with("s/");
+    let is_place = path.is_empty()
+        || ["s", "recordings"].iter().any(|place| {
+            path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
     let path = if is_place { "index.html" } else { path };
     let Some(file) = Files::get(path) else {
         return Err(Failure::new(StatusCode::NOT_FOUND, "there is no such page"));

@@ -54,6 +54,9 @@ impl IntoResponse for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let words = error.to_string();
+        if let Some(status) = super::shares::failure(&error) {
+            return Self::new(status, words);
+        }
         match error {
             Error::NoSession | Error::NoTerminal => Self::new(StatusCode::NOT_FOUND, words),
             Error::NoImage(_) | Error::NoImages => Self::new(StatusCode::UNPROCESSABLE_ENTITY, words),
@@ -64,7 +67,7 @@ impl From<Error> for Failure {
             Error::NotUp(_) | Error::TooManyTerminals(_) | Error::NoExtension(_) => {
                 Self::new(StatusCode::CONFLICT, words)
             }
-            Error::Engine(_) | Error::Store(_) | Error::Terminal(_) | Error::Random(_) => {
+            _ => {
                 tracing::error!(error = words, "a request failed");
                 let detail = "the playground cannot do this at the moment: try again soon";
                 Self::later(StatusCode::SERVICE_UNAVAILABLE, detail)

@@ -2,10 +2,11 @@
 
 use super::App;
 use super::body::{
-    CatalogueImage, CreateSession, CreateTerminal, EndReason, LimitKind, LimitNote, Me, Problem, Role,
-    SessionInfo, SessionState, SessionStats, SessionUsage, TerminalInfo,
+    Access, CatalogueImage, CreateSession, CreateTerminal, EndReason, LimitKind, LimitNote, Me, Problem,
+    Role, SessionInfo, SessionState, SessionStats, SessionUsage, TerminalInfo,
 };
 use super::problem::{Answer, Failure};
+use super::shares;
 use crate::session::bounds::{Bound, Note};
 use crate::session::engine::{Limits, Network, Profile};
 use crate::session::lease::Lease;
@@ -14,10 +15,11 @@ use crate::session::state::{Reason, State};
 use crate::session::table::Slot;
 use crate::session::used::Used;
 use crate::session::{Request, View, now, rfc3339};
+use crate::terminal::protocol::TerminalMode;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State as Shared};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sandlot_wire::Size;
 use std::time::Duration;
@@ -29,9 +31,9 @@ const START: Duration = Duration::from_secs(20);
 const POLL: &str = "2";
 
 /// A JSON body, or why it is none.
-type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 
-fn unwrap<T>(body: Body<T>) -> Answer<T> {
+pub(super) fn unwrap<T>(body: Body<T>) -> Answer<T> {
     body.map(|Json(body)| body).map_err(|error| Failure::new(error.status(), error.body_text()))
 }
 
@@ -52,7 +54,7 @@ pub(super) async fn create(
     if let State::Ended(end) = &view.session.state {
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, end.message.clone()));
     }
-    let info = info(&app, view);
+    let info = info(&app, &caller, view);
     let location = [(header::LOCATION, format!("/api/v1/sessions/{}", info.id))];
     Ok(match waits {
         true => (StatusCode::ACCEPTED, location, [(header::RETRY_AFTER, POLL)], Json(info)).into_response(),
@@ -63,7 +65,7 @@ pub(super) async fn create(
 /// The caller's sessions, newest first; the administrator's are all.
 #[utoipa::path(get, path = "/api/v1/sessions", responses((status = 200, body = [SessionInfo])))]
 pub(super) async fn list(Shared(app): Shared<App>, caller: Caller) -> Json<Vec<SessionInfo>> {
-    Json(app.sessions.list(&caller).into_iter().map(|view| info(&app, view)).collect())
+    Json(app.sessions.list(&caller).into_iter().map(|view| info(&app, &caller, view)).collect())
 }
 
 /// One session.
@@ -73,8 +75,10 @@ pub(super) async fn get(
     Shared(app): Shared<App>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
-    let info = info(&app, app.sessions.view(&caller, &id)?);
+    let caller = shares::admit(&app, &headers, caller, &id).await?;
+    let info = info(&app, &caller, app.sessions.look(&caller, &id)?);
     Ok(match info.state {
         SessionState::Queued | SessionState::Starting => {
             ([(header::RETRY_AFTER, POLL)], Json(info)).into_response()
@@ -91,7 +95,7 @@ pub(super) async fn end(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Json<SessionInfo>> {
-    Ok(Json(info(&app, app.sessions.close(&caller, &id).await?)))
+    Ok(Json(info(&app, &caller, app.sessions.close(&caller, &id).await?)))
 }
 
 /// Freezes a session.
@@ -102,7 +106,7 @@ pub(super) async fn pause(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Json<SessionInfo>> {
-    Ok(Json(info(&app, app.sessions.pause(&caller, &id).await?)))
+    Ok(Json(info(&app, &caller, app.sessions.pause(&caller, &id).await?)))
 }
 
 /// Lets a frozen session go on.
@@ -113,7 +117,7 @@ pub(super) async fn unpause(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Json<SessionInfo>> {
-    Ok(Json(info(&app, app.sessions.unpause(&caller, &id).await?)))
+    Ok(Json(info(&app, &caller, app.sessions.unpause(&caller, &id).await?)))
 }
 
 /// Makes a session live longer.
@@ -124,7 +128,7 @@ pub(super) async fn extend(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Json<SessionInfo>> {
-    Ok(Json(info(&app, app.sessions.extend(&caller, &id).await?)))
+    Ok(Json(info(&app, &caller, app.sessions.extend(&caller, &id).await?)))
 }
 
 /// What a session uses.
@@ -254,7 +258,7 @@ fn terminal(slot: &Slot) -> TerminalInfo {
 }
 
 /// A session as the API tells it.
-pub(super) fn info(app: &App, view: View) -> SessionInfo {
+pub(super) fn info(app: &App, caller: &Caller, view: View) -> SessionInfo {
     let (session, policy) = (view.session, app.sessions.policy());
     let now = now();
     let lease = Lease::of(&session, policy, now);
@@ -263,6 +267,11 @@ pub(super) fn info(app: &App, view: View) -> SessionInfo {
         _ => None,
     };
     SessionInfo {
+        access: match caller {
+            Caller::Guest(guest) if guest.mode == TerminalMode::View => Access::View,
+            Caller::Guest(_) => Access::Control,
+            _ => Access::Owner,
+        },
         url: format!("/s/{}", session.id),
         title: policy
             .image(&session.image)

@@ -5,6 +5,7 @@
 use super::App;
 use super::origin;
 use super::problem::{Answer, Failure};
+use super::shares;
 use crate::config::Patience;
 use crate::session::policy::Caller;
 use crate::terminal::outbox::{Item, Parting};
@@ -36,10 +37,11 @@ type Ending = (u16, &'static str);
 
 const EXITED: Ending = (1000, "the terminal's process has ended");
 const CLOSED: Ending = (1000, "the terminal is closed");
-const GARBAGE: Ending = (1003, "a text frame must be a resize or ack message");
+const GARBAGE: Ending = (1003, "a text frame must be a resize, ack, answer or drive message");
 const GONE: Ending = (1006, "the viewer is gone");
 const STALLED: Ending = (1008, "nothing was acknowledged for too long");
 const FLOODING: Ending = (1008, "more input than the program reads");
+const REVOKED: Ending = (1008, "the owner of this session has revoked the link by which you came");
 const TOO_BIG: Ending = (1009, "a frame may have 1 MiB at most");
 const RESTARTING: Ending = (1012, "the server is being started again");
 
@@ -75,7 +77,12 @@ pub(super) async fn attach(
 ) -> Answer<Response> {
     origin::check_socket(&app.web, &headers)?;
     let page = attach.page()?;
+    let caller = shares::admit(&app, &headers, caller, &id).await?;
     let viewer = app.sessions.attach(&caller, &id, &terminal, (attach.mode, page)).await?;
+    if matches!(caller, Caller::Guest(_)) {
+        // A link that was revoked just now let go of those who were there: not of who came in the same moment.
+        shares::admit(&app, &headers, caller, &id).await?;
+    }
     let (patience, stop) = (app.web.patience, app.stop.clone());
     let upgrade = upgrade.max_message_size(FRAME).max_frame_size(FRAME);
     Ok(upgrade.on_upgrade(move |socket| serve(socket, viewer, patience, stop)))
@@ -114,6 +121,8 @@ async fn receive(stream: &mut SplitStream<WebSocket>, viewer: &Viewer, silent: &
             Ok(Message::Binary(bytes)) => viewer.input(bytes).await,
             Ok(Message::Text(text)) => match serde_json::from_str(&text) {
                 Ok(ClientMessage::Ack { bytes }) => viewer.ack(bytes).await,
+                Ok(ClientMessage::Answer { text }) => viewer.answer(text).await,
+                Ok(ClientMessage::Drive {}) => viewer.drive().await,
                 Ok(ClientMessage::Resize { cols, rows }) => viewer.resize(Size { cols, rows }).await,
                 Err(_) => return GARBAGE,
             },
@@ -172,5 +181,6 @@ fn ending(parting: Parting) -> Ending {
         Parting::Closed => CLOSED,
         Parting::Stalled => STALLED,
         Parting::Flooding => FLOODING,
+        Parting::Revoked => REVOKED,
     }
 }

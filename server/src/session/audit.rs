@@ -42,6 +42,12 @@ pub(crate) enum Action {
     CloseTerminal,
     /// Somebody looked at a terminal, or typed into it.
     Attach,
+    /// A share link was made.
+    Share,
+    /// A share link was opened.
+    Enter,
+    /// A share link was revoked.
+    Revoke,
     /// Sessions were announced.
     Warm,
 }
@@ -58,6 +64,9 @@ impl Action {
             Self::OpenTerminal => "open-terminal",
             Self::CloseTerminal => "close-terminal",
             Self::Attach => "attach",
+            Self::Share => "share",
+            Self::Enter => "enter",
+            Self::Revoke => "revoke",
             Self::Warm => "warm",
         }
     }

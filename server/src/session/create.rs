@@ -47,6 +47,7 @@ impl Sessions {
         self.note(caller, Action::Create, Some(&id), &image).await;
         match begun {
             Begun::Up => {
+                self.record(&id, &image).await;
                 self.watch_ends(&id);
                 self.changed();
                 let seconds = asked.elapsed().as_secs_f64();
@@ -115,8 +116,8 @@ impl Sessions {
         };
         let listed = policy.image(&name).map(|image: &Image| image.profile);
         match (caller, listed, request.profile) {
-            (Caller::Visitor(_), None, _) => Err(Error::NoImage(name)),
-            (Caller::Visitor(_), Some(Profile::Standard), Some(Profile::Nested)) => {
+            (Caller::Visitor(_) | Caller::Guest(_), None, _) => Err(Error::NoImage(name)),
+            (Caller::Visitor(_) | Caller::Guest(_), Some(Profile::Standard), Some(Profile::Nested)) => {
                 Err(Error::NotNested(name))
             }
             (_, listed, asked) => Ok((name, wider(listed, asked))),

@@ -45,6 +45,24 @@ pub enum Error {
     /// No extension is left.
     #[error("this session was extended {0} times, and no more is allowed")]
     NoExtension(u32),
+    /// There is no such share link of this session.
+    #[error("this session has no such share link")]
+    NoShare,
+    /// The share link was revoked.
+    #[error("the owner of this session has revoked the link by which you came")]
+    Revoked,
+    /// As many share links as are allowed.
+    #[error("this session has {0} share links, and no more are allowed: revoke one first")]
+    TooManyShares(usize),
+    /// As many guests as are allowed.
+    #[error("{0} guests came by this link, and no more are let in: ask for another")]
+    TooManyGuests(usize),
+    /// There is no such recording, or it is another's: the caller cannot tell.
+    #[error("there is no such recording")]
+    NoRecording,
+    /// A recording cannot be kept or read.
+    #[error("cannot use the recordings: {0}")]
+    Recording(#[from] std::io::Error),
     /// The engine did not.
     #[error(transparent)]
     Engine(#[from] engine::Error),

@@ -4,6 +4,8 @@
 
 use super::engine::{Limits, Network, Profile};
 use super::pool::{Budget, Kind};
+use crate::terminal::protocol::TerminalMode;
+use crate::terminal::recording::Settings;
 use std::time::Duration;
 
 /// An image that visitors may choose.
@@ -44,6 +46,8 @@ pub struct Policy {
     pub terminals: usize,
     /// What sessions that are made ahead may take.
     pub pool: Budget,
+    /// What is recorded; `None`: nothing.
+    pub recording: Option<Recording>,
     /// What visitors may choose; the first is the default.
     pub catalogue: Vec<Image>,
 }
@@ -62,6 +66,30 @@ impl Policy {
     }
 }
 
+/// What is recorded, and how long it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recording {
+    /// Of each terminal.
+    pub each: Settings,
+    /// A recording that ended so long ago is removed.
+    pub age: Duration,
+    /// The most bytes of all; the oldest are removed first.
+    pub total: u64,
+}
+
+/// Who came by a share link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// The session, the only one that is shared with them.
+    pub session: String,
+    /// The link.
+    pub share: String,
+    /// Their number among the session's guests.
+    pub number: i64,
+    /// What they may do.
+    pub mode: TerminalMode,
+}
+
 /// Who asks for something of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
@@ -69,6 +97,8 @@ pub enum Caller {
     Visitor(String),
     /// The administrator.
     Administrator,
+    /// Somebody with whom one session is shared.
+    Guest(Guest),
 }
 
 impl Caller {
@@ -78,12 +108,18 @@ impl Caller {
         match self {
             Self::Visitor(id) => id,
             Self::Administrator => "administrator",
+            Self::Guest(_) => "guest",
         }
     }
 
     /// Whether the caller may see and use what belongs to `owner`.
     #[must_use]
     pub fn may_use(&self, owner: &str) -> bool {
-        *self == Self::Administrator || self.name() == owner
+        match self {
+            Self::Administrator => true,
+            Self::Visitor(id) => id == owner,
+            // What guests may do is asked for by `Sessions::look` and `Sessions::attach` alone.
+            Self::Guest(_) => false,
+        }
     }
 }

@@ -47,10 +47,12 @@ impl Sessions {
             }
         }
         self.table(|table| table.forget_ended(now - REMEMBERED));
-        if now / 3600 != before / 3600
-            && let Err(error) = self.inner.store.forget_ended(&self.inner.node, now - REMEMBERED).await
-        {
-            tracing::warn!(%error, "old sessions could not be forgotten");
+        if now / 3600 != before / 3600 {
+            let store = &self.inner.store;
+            let forgotten = store.forget_ended(&self.inner.node, now - REMEMBERED).await;
+            if let Err(error) = async { forgotten.map(drop).and(store.forget_shares().await) }.await {
+                tracing::warn!(%error, "old sessions could not be forgotten");
+            }
         }
     }
 

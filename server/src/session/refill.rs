@@ -135,7 +135,7 @@ impl Sessions {
         engine.start(container).await?;
         let handed = engine.open_terminal(container, &request(FIRST)).await?;
         let activity = Arc::<Activity>::default();
-        let line = Line { master: handed.master, ring: handed.ring, resized: handed.resized };
+        let line = Line { master: handed.master, ring: handed.ring, resized: handed.resized, tape: None };
         let terminal = Terminal::open(handed.id.clone(), line, activity.clone())?;
         first_prompt(&terminal).await?;
         let memory = engine.meter(container).await?.memory;
@@ -242,7 +242,7 @@ impl Sessions {
 
 /// Waits until the shell has printed its prompt.
 async fn first_prompt(terminal: &Terminal) -> Result<(), Error> {
-    let viewer = terminal.attach(TerminalMode::View, None).await?;
+    let viewer = terminal.attach(TerminalMode::View).await?;
     let outbox = viewer.outbox();
     let latest = tokio::time::Instant::now() + MUTE;
     let mut until = latest;

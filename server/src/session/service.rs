@@ -8,11 +8,13 @@ use super::error::Error;
 use super::lease::Lease;
 use super::policy::{Caller, Policy};
 use super::pool::Pool;
+use super::recordings::Recordings;
 use super::state::{Reason, State};
 use super::table::{Session, Table};
 use super::writer::Writer;
 use crate::store::{SessionRow, Store};
 use crate::terminal::protocol::ServerMessage;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -72,6 +74,7 @@ pub(super) struct Inner {
     pub(super) table: Arc<Mutex<Table>>,
     pub(super) changes: watch::Sender<()>,
     pub(super) readiness: watch::Sender<Readiness>,
+    pub(super) recordings: Option<Recordings>,
 }
 
 /// Now, in seconds since 1970.
@@ -85,7 +88,7 @@ pub(super) fn seconds(duration: Duration) -> i64 {
 }
 
 impl Sessions {
-    /// The sessions that the store knows; call [`Sessions::run`] to take their containers up.
+    /// The sessions that the store knows, with recordings below `folder`; call [`Sessions::run`] to take their containers up.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -94,6 +97,7 @@ impl Sessions {
         store: Store,
         policy: Policy,
         node: String,
+        folder: &Path,
     ) -> Result<Self, Error> {
         let rows = store.sessions(&node).await?;
         let mut table = Table::default();
@@ -104,7 +108,15 @@ impl Sessions {
         let (changes, readiness) = (watch::Sender::new(()), watch::Sender::new(Readiness::Recovering));
         let usual = policy.catalogue.iter().map(|image| policy.kind(&image.name, image.profile)).collect();
         let pool = Pool::new(policy.pool, usual);
-        let inner = Inner { engine, store, writer, audit, policy, pool, node, table, changes, readiness };
+        let recordings = match policy.recording {
+            Some(recording) => {
+                let kept = (store.clone(), table.clone(), node.clone());
+                Some(Recordings::start(&folder.join("recordings"), recording, kept)?)
+            }
+            None => None,
+        };
+        let inner =
+            Inner { engine, store, writer, audit, policy, pool, node, table, changes, readiness, recordings };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -162,6 +174,17 @@ impl Sessions {
             session.seen_at = now();
             Ok(View { session: session.clone(), position })
         })
+    }
+
+    /// One session, if the caller may see it or it is shared with them.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`].
+    pub fn look(&self, caller: &Caller, id: &str) -> Result<View, Error> {
+        match caller {
+            Caller::Guest(guest) if guest.session == id => self.view(&Caller::Administrator, id),
+            _ => self.view(caller, id),
+        }
     }
 
     /// All sessions that the caller may see, newest first.

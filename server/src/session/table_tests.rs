@@ -16,6 +16,7 @@ pub(in crate::session) fn policy() -> Policy {
         queue: 2,
         terminals: 1,
         pool: crate::session::pool::Budget::default(),
+        recording: None,
         catalogue: vec![],
     }
 }

@@ -5,9 +5,9 @@ use super::engine::{self, Handed};
 use super::error::Error;
 use super::policy::Caller;
 use super::service::Sessions;
-use super::table::Slot;
+use super::table::{Session, Slot};
 use crate::terminal::protocol::TerminalMode;
-use crate::terminal::{Line, Page, Phase, Terminal, Viewer};
+use crate::terminal::{Arrival, Line, Page, Person, Phase, Terminal, Viewer};
 use sandlot_wire::{OpenTerminal, Size};
 use std::time::Duration;
 
@@ -66,10 +66,11 @@ impl Sessions {
 
     /// Takes a terminal's descriptors up and adds it to the session.
     pub(super) fn add(&self, id: &str, container: &str, handed: Handed) -> Result<Slot, Error> {
-        let activity = self.table(|table| table.get(id).map(|session| session.activity.clone()));
-        let activity = activity.ok_or(Error::NoSession)?;
+        let known = |session: &Session| (session.activity.clone(), session.image.clone());
+        let (activity, image) = self.table(|table| table.get(id).map(known)).ok_or(Error::NoSession)?;
         let Handed { id: name, master, ring, resized } = handed;
-        let line = Line { master, ring, resized };
+        let tape = self.tape(id, &name, &image);
+        let line = Line { master, ring, resized, tape };
         let terminal = Terminal::open(name.clone(), line, activity)?;
         let slot = Slot { id: name, terminal: Some(terminal.clone()), ended: None };
         let added = self.table(|table| {
@@ -128,14 +129,29 @@ impl Sessions {
         terminal: &str,
         (mode, page): (TerminalMode, Option<Page>),
     ) -> Result<Viewer, Error> {
-        self.view(caller, id)?;
+        self.look(caller, id)?;
         self.recovered().await;
-        let (session, _) = self.up(caller, id)?;
+        let session = self.look(caller, id)?.session;
+        if !session.state.is_up() {
+            return Err(Error::NotUp(session.state.name()));
+        }
+        let (person, mode) = match caller {
+            Caller::Guest(guest) if guest.mode == TerminalMode::View => (guest.person(), TerminalMode::View),
+            Caller::Guest(guest) => (guest.person(), mode),
+            other if other.name() == session.owner => {
+                (Person { name: "Owner".to_owned(), share: None }, mode)
+            }
+            _ => (Person { name: "Administrator".to_owned(), share: None }, mode),
+        };
         let slot = session.terminals.iter().find(|slot| slot.id == terminal);
         let slot = slot.and_then(|slot| slot.terminal.clone()).ok_or(Error::NoTerminal)?;
-        let viewer = slot.attach(mode, page).await?;
         let what = if mode == TerminalMode::View { "view" } else { "control" };
-        self.note(caller, Action::Attach, Some(id), &format!("{terminal} {what}")).await;
+        let what = match caller {
+            Caller::Guest(_) => format!("{terminal} {what} as {}", person.name),
+            _ => format!("{terminal} {what}"),
+        };
+        let viewer = slot.attach(Arrival { mode, page, person }).await?;
+        self.note(caller, Action::Attach, Some(id), &what).await;
         Ok(viewer)
     }
 

@@ -4,9 +4,13 @@
 //! SQLite and PostgreSQL.
 
 mod audit;
+mod recordings;
+mod shares;
 mod warmups;
 
 pub use audit::{AuditFilter, AuditRow};
+pub use recordings::{FoundRow, RecordingRow};
+pub use shares::{GuestRow, ShareRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{FromRow, SqlitePool};
 use std::path::Path;

@@ -3,17 +3,22 @@
 //! Knows neither HTTP nor the engine: it is handed a pty's master and a ring. One task owns both ([`task`]); this is
 //! the handle by which others reach it.
 
+mod answers;
 pub mod outbox;
 pub mod protocol;
+pub mod recording;
 pub mod screen;
+mod seat;
 mod skim;
 mod taken;
 mod task;
 mod viewers;
+mod window;
 
 use bytes::Bytes;
 use outbox::Outbox;
 use protocol::{ServerMessage, TerminalMode};
+use recording::{Stopped, Tape};
 use sandlot_wire::Size;
 use sandlot_wire::ring::{self, Ring};
 use std::io;
@@ -22,12 +27,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 pub use taken::Page;
 use tokio::sync::{mpsc, oneshot, watch};
+pub use window::WIDEST;
 
 /// Commands that wait for a terminal's task; it takes them at once, so this only smooths bursts.
 const COMMANDS: usize = 32;
-
-/// Bytes that a viewer may leave unacknowledged.
-pub const WINDOW: u64 = 1024 * 1024;
 
 /// Why a terminal cannot be taken up, or reached.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +44,35 @@ pub enum Error {
     /// Its task has ended.
     #[error("the terminal is closed")]
     Closed,
+    /// As many look at it as may.
+    #[error("{0} pages look at this terminal already: close one first")]
+    Crowded(usize),
+}
+
+/// Who a viewer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// What the others call them.
+    pub name: String,
+    /// The share link by which they came; `None`: the session is theirs.
+    pub share: Option<String>,
+}
+
+/// Somebody who comes to a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// What they may do.
+    pub mode: TerminalMode,
+    /// The page, if it names itself: it takes the place of the viewer that it was before.
+    pub page: Option<Page>,
+    /// Who they are.
+    pub person: Person,
+}
+
+impl From<TerminalMode> for Arrival {
+    fn from(mode: TerminalMode) -> Self {
+        Self { mode, page: None, person: Person { name: "Owner".to_owned(), share: None } }
+    }
 }
 
 /// When somebody last did something in a session, and how many look at it: shared by a session's terminals.
@@ -95,9 +127,15 @@ struct ViewerId(u64);
 /// What others ask of a terminal's task.
 #[derive(Debug)]
 enum Command {
-    Attach(TerminalMode, Option<Page>, oneshot::Sender<Viewer>),
+    Attach(Arrival, oneshot::Sender<Result<Viewer, Error>>),
     Detach(ViewerId),
     Input(ViewerId, Bytes),
+    Answer(ViewerId, String),
+    Drive(ViewerId),
+    LetGo(String),
+    Record(Box<Tape>),
+    Mark(String),
+    Stopped(Stopped),
     Ack(ViewerId, u64),
     Resize(ViewerId, Size),
     Announce(ServerMessage),
@@ -114,6 +152,8 @@ pub struct Line {
     pub ring: OwnedFd,
     /// Told of every size, where the pty is not the one that the programs see.
     pub resized: Option<watch::Sender<Size>>,
+    /// What it is recorded on, if it is.
+    pub tape: Option<Tape>,
 }
 
 /// A handle of a terminal; cheap to clone. Once all handles and viewers are gone the task ends.
@@ -129,12 +169,17 @@ impl Terminal {
     /// # Errors
     /// [`Error`] when the ring is read by another process, or the pty's master is none.
     pub fn open(id: String, line: Line, activity: Arc<Activity>) -> Result<Self, Error> {
-        let Line { master, ring, resized } = line;
+        let Line { master, ring, resized, tape } = line;
         let ring = Ring::attach(ring)?;
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (told, phase) = watch::channel(Phase::Open);
-        let task =
-            task::Task::new(id, master, ring, activity, (inbox, commands.downgrade()), (told, resized))?;
+        let task = task::Task::new(
+            id,
+            (master, ring, tape),
+            activity,
+            (inbox, commands.downgrade()),
+            (told, resized),
+        )?;
         tokio::spawn(task.run());
         Ok(Self { commands, phase })
     }
@@ -165,11 +210,35 @@ impl Terminal {
     /// what it typed was taken.
     ///
     /// # Errors
-    /// [`Error::Closed`].
-    pub async fn attach(&self, mode: TerminalMode, page: Option<Page>) -> Result<Viewer, Error> {
+    /// [`Error::Closed`], [`Error::Crowded`].
+    pub async fn attach(&self, arrival: impl Into<Arrival>) -> Result<Viewer, Error> {
         let (reply, viewer) = oneshot::channel();
-        self.send(Command::Attach(mode, page, reply)).await?;
-        viewer.await.map_err(|_| Error::Closed)
+        self.send(Command::Attach(arrival.into(), reply)).await?;
+        viewer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Lets the guests of a share link go, with words.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn let_go(&self, share: &str) -> Result<(), Error> {
+        self.send(Command::LetGo(share.to_owned())).await
+    }
+
+    /// Begins to record it, from the present screen on.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn record(&self, tape: Tape) -> Result<(), Error> {
+        self.send(Command::Record(Box::new(tape))).await
+    }
+
+    /// Marks this moment in the recording, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn mark(&self, label: &str) -> Result<(), Error> {
+        self.send(Command::Mark(label.to_owned())).await
     }
 
     /// Tells every viewer something.
@@ -223,6 +292,22 @@ impl Viewer {
         self.send(Command::Input(self.id, bytes)).await
     }
 
+    /// What the viewer's emulator answered to a program's question; taken of the driver only.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn answer(&self, text: String) -> Result<(), Error> {
+        self.send(Command::Answer(self.id, text)).await
+    }
+
+    /// The terminal is to have this viewer's size.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn drive(&self) -> Result<(), Error> {
+        self.send(Command::Drive(self.id)).await
+    }
+
     /// So many bytes more have reached the viewer's screen.
     ///
     /// # Errors
@@ -273,3 +358,7 @@ impl Drop for Presence {
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "company_tests.rs"]
+mod company_tests;

@@ -25,6 +25,8 @@ pub enum Parting {
     Stalled,
     /// More input than the program reads.
     Flooding,
+    /// The share link by which it came was revoked.
+    Revoked,
 }
 
 /// One thing to send.

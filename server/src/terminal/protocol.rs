@@ -27,6 +27,29 @@ pub enum NoticeLevel {
     Warning,
 }
 
+/// Somebody who looks at a terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Onlooker {
+    /// What they are called: `Owner`, `Guest 2`, ….
+    pub name: String,
+    /// Whether they may type.
+    pub mode: TerminalMode,
+    /// Whether the terminal has their size, and their page answers programs' questions: the one who typed last.
+    pub drives: bool,
+    /// Whether this is the reader.
+    pub you: bool,
+}
+
+/// Whether a terminal is being recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordingState {
+    /// It is.
+    On,
+    /// It was, and is no longer: a notice told why.
+    Stopped,
+}
+
 /// What the server says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -45,6 +68,8 @@ pub enum ServerMessage {
         replay: bool,
         /// The length of that replay in bytes; programs' questions in it were answered long ago.
         replay_bytes: u64,
+        /// Whether the size is that of another viewer, who drives.
+        driven: bool,
         /// How many bytes the terminal had printed when the replay was made: live bytes begin at this position.
         seq: u64,
         /// For a page that named itself (`?page=…`) and was here before: how many bytes it has typed in all that were
@@ -70,7 +95,19 @@ pub enum ServerMessage {
         /// One sentence.
         text: String,
     },
-    /// The terminal has another size now (another viewer changed it).
+    /// Who looks at this terminal now, the reader of this included. Comes after `hello`, and with every change.
+    People {
+        /// In the order in which they came.
+        people: Vec<Onlooker>,
+    },
+    /// This terminal is recorded, or no longer. Comes after `hello` where it is recorded, and with every change.
+    Recording {
+        /// Whether it still is.
+        state: RecordingState,
+        /// Whether what is typed is written down too.
+        input: bool,
+    },
+    /// The terminal has another size now (that of another viewer, who drives).
     Size {
         /// Columns.
         cols: u16,
@@ -99,8 +136,17 @@ pub enum ClientMessage {
         /// Rows.
         rows: u16,
     },
+    /// What this viewer's emulator answered to a program's question (where is the cursor, what are you). Several viewers
+    /// would all answer: only the answer of the one who drives reaches the program.
+    Answer {
+        /// At most 4 KiB.
+        text: String,
+    },
+    /// The terminal is to have this viewer's size from now on, before anything is typed.
+    Drive {},
     /// So many more bytes of binary frames, the replay's included, were written to the viewer's screen. A viewer with
-    /// more than 1 MiB unacknowledged gets nothing more until it catches up; after a minute it is disconnected.
+    /// more than its window unacknowledged (64 KiB to 1 MiB, after how fast it draws) gets nothing more until it catches
+    /// up; after a minute it is disconnected.
     Ack {
         /// Bytes since the last `ack`.
         bytes: u64,

@@ -4,14 +4,18 @@
 //! two reads gets the ring's content as its replay and every later byte live: nothing doubled, nothing lost. The screen
 //! is emulated only when the ring's half is full or the size changes, and forgotten when the terminal is quiet.
 
+mod past;
+mod sizes;
+mod taped;
+
 use super::outbox::Parting;
-use super::protocol::{NoticeLevel, ServerMessage, TerminalMode};
-use super::screen::Screen;
+use super::protocol::{ServerMessage, TerminalMode};
+use super::recording::Tape;
 use super::taken::Taken;
-use super::viewers::{Due, Viewers};
-use super::{Activity, Command, Error, Page, Phase, Presence, Viewer, ViewerId};
+use super::viewers::{Due, MOST, Viewers};
+use super::{Activity, Arrival, Command, Error, Phase, Presence, Viewer, ViewerId};
 use bytes::{Buf, BytesMut};
-use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
+use past::Emulated;
 use sandlot_wire::Size;
 use sandlot_wire::ring::Ring;
 use std::io;
@@ -35,14 +39,11 @@ const BEAT: Duration = Duration::from_millis(1);
 /// Typed bytes that wait for a program that does not read; more disconnects whoever typed them.
 const PENDING: usize = 4 * 1024 * 1024;
 
-/// Raw bytes that a viewer who joins is sent; more are first turned into the screen that they come to.
-const REPLAY: usize = 256 * 1024;
-
 /// How long an emulated screen is kept after its last use.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// The size of a terminal whose pty has none.
-const DEFAULT: Size = Size { cols: 80, rows: 24 };
+/// The longest answer of a viewer's emulator, in bytes.
+const ANSWER: usize = 4096;
 
 /// See the module.
 pub(super) struct Task {
@@ -62,13 +63,9 @@ pub(super) struct Task {
     unsent: usize,
     sent: Instant,
     screen: Option<Emulated>,
-}
-
-/// A screen that shows everything up to a position of the stream.
-struct Emulated {
-    screen: Screen,
-    seq: u64,
-    used: Instant,
+    tape: Option<Tape>,
+    /// The last bytes that were printed, of which a question to the terminal may be the beginning.
+    tail: Vec<u8>,
 }
 
 /// What one round of reading came to.
@@ -80,23 +77,17 @@ enum Round {
 impl Task {
     pub(super) fn new(
         id: String,
-        master: OwnedFd,
-        ring: Ring,
+        (master, ring, tape): (OwnedFd, Ring, Option<Tape>),
         activity: Arc<Activity>,
         (inbox, commands): (mpsc::Receiver<Command>, mpsc::WeakSender<Command>),
         (phase, resized): (watch::Sender<Phase>, Option<watch::Sender<Size>>),
     ) -> Result<Self, Error> {
         rustix::io::ioctl_fionbio(&master, true).map_err(io::Error::from)?;
-        let found = tcgetwinsize(&master).map_err(io::Error::from)?;
-        let mut size = Size { cols: found.ws_col, rows: found.ws_row };
-        if size.clamped() != size {
-            size = if size.cols == 0 || size.rows == 0 { DEFAULT } else { size.clamped() };
-            set_size(&master, size)?;
-        }
+        let size = sizes::found(&master)?;
         #[expect(deprecated, reason = "its successor is unsafe for types that may lie; an OwnedFd is true")]
         let master = AsyncFd::with_interest(master, Interest::READABLE | Interest::WRITABLE)?;
         let (viewers, taken, pending) = (Viewers::default(), Taken::default(), BytesMut::new());
-        Ok(Self {
+        let mut task = Self {
             id,
             master,
             ring,
@@ -112,7 +103,11 @@ impl Task {
             unsent: 0,
             sent: Instant::now(),
             screen: None,
-        })
+            tape,
+            tail: Vec::new(),
+        };
+        task.begin_tape();
+        Ok(task)
     }
 
     /// Lives until it is closed or nobody has a handle any more.
@@ -147,8 +142,11 @@ impl Task {
                 () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
                     self.flush();
                     self.viewers.confirm(Instant::now());
-                    self.viewers.drop_stalled();
-                    if self.screen.as_ref().is_some_and(|emulated| emulated.used.elapsed() >= QUIET) {
+                    if self.viewers.drop_stalled() {
+                        self.people_changed();
+                    }
+                    self.record_screen();
+                    if self.screen.as_ref().is_some_and(|emulated| emulated.forgotten() <= Instant::now()) {
                         self.screen = None;
                     }
                 },
@@ -159,20 +157,38 @@ impl Task {
     }
 
     fn wake(&self) -> Option<Instant> {
-        let quiet = self.screen.as_ref().map(|emulated| emulated.used + QUIET);
+        let quiet = self.screen.as_ref().map(Emulated::forgotten);
         let beat = (self.unsent > 0).then(|| self.sent + BEAT);
-        [self.viewers.deadline(), quiet, beat].into_iter().flatten().min()
+        let tape = self.tape.as_ref().and_then(Tape::due).map(Instant::from_std);
+        [self.viewers.deadline(), quiet, beat, tape].into_iter().flatten().min()
     }
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Attach(mode, page, reply) => {
-                if let Some(viewer) = self.attach(mode, page) {
-                    let _ = reply.send(viewer);
-                }
+            Command::Attach(arrival, reply) => {
+                let _ = reply.send(self.attach(arrival));
             }
-            Command::Detach(id) => self.viewers.remove(id),
+            Command::Detach(id) => {
+                self.viewers.remove(id);
+                self.people_changed();
+            }
             Command::Input(id, bytes) => self.input(id, &bytes),
+            Command::Answer(id, text) => self.answer(id, &text),
+            Command::Drive(id) => {
+                let size = self.viewers.drive(id);
+                self.follow(size);
+            }
+            Command::LetGo(share) => {
+                self.viewers.let_go(&share);
+                self.people_changed();
+            }
+            Command::Record(tape) => {
+                self.flush();
+                self.tape = Some(*tape);
+                self.begin_tape();
+            }
+            Command::Mark(label) => self.tape.iter().for_each(|tape| tape.marker(&label)),
+            Command::Stopped(why) => self.tape_stopped(&why),
             Command::Ack(id, bytes) => {
                 if self.viewers.ack(id, bytes) == Due::FreshScreen {
                     let replay = self.replay();
@@ -186,10 +202,13 @@ impl Task {
         }
     }
 
-    fn attach(&mut self, mode: TerminalMode, page: Option<Page>) -> Option<Viewer> {
-        let commands = self.commands.upgrade()?;
-        if let Some(page) = &page {
-            self.viewers.replace(page);
+    fn attach(&mut self, arrival: Arrival) -> Result<Viewer, Error> {
+        let commands = self.commands.upgrade().ok_or(Error::Closed)?;
+        let (mode, page) = (arrival.mode, arrival.page.clone());
+        // The page that comes back keeps its seat.
+        let drove = page.as_ref().is_some_and(|page| self.viewers.replace(page));
+        if self.viewers.count() >= MOST {
+            return Err(Error::Crowded(MOST));
         }
         let taken = page.as_ref().and_then(|page| self.taken.of(page));
         let replay = self.replay();
@@ -200,30 +219,22 @@ impl Task {
             rows: self.size.rows,
             replay: !replay.is_empty(),
             replay_bytes: replay.len() as u64,
+            driven: !drove && self.viewers.is_driven(),
             seq: self.ring.seq().unwrap_or(0),
             taken,
         };
-        let (id, outbox) = self.viewers.add(mode, page, hello, &replay);
+        let greeting = std::iter::once(hello).chain(self.recording());
+        let (id, outbox) = self.viewers.add(arrival, greeting, &replay);
+        if drove {
+            self.viewers.drive(id);
+        }
         if let Phase::Exited(code) = *self.phase.borrow() {
             outbox.push_message(ServerMessage::Exit { code });
             outbox.end(Parting::Exited);
         }
+        self.people_changed();
         let presence = Presence::new(id, self.activity.clone(), commands.clone());
-        Some(Viewer { id, outbox, commands, _presence: presence })
-    }
-
-    /// The bytes that rebuild the screen: the last snapshot and what was printed since.
-    fn replay(&mut self) -> Vec<u8> {
-        // What the replay holds must not come once more.
-        self.flush();
-        let short = if self.ring.filled() > REPLAY { self.flip(self.size) } else { Ok(()) };
-        match short.and_then(|()| Ok(self.ring.recover()?)) {
-            Ok(found) => [found.snapshot, found.bytes].concat(),
-            Err(error) => {
-                tracing::error!(terminal = self.id, %error, "the terminal's ring is broken");
-                Vec::new()
-            }
-        }
+        Ok(Viewer { id, outbox, commands, _presence: presence })
     }
 
     fn input(&mut self, id: ViewerId, bytes: &[u8]) {
@@ -235,15 +246,35 @@ impl Task {
         } else if self.pending.len() + bytes.len() > PENDING {
             viewer.outbox.end(Parting::Flooding);
             self.viewers.remove(id);
+            self.people_changed();
         } else {
             self.activity.touch();
             if let Some(taken) = viewer.page.as_ref().and_then(|page| self.taken.add(page, bytes.len())) {
                 viewer.took(taken);
             }
-            self.pending.extend_from_slice(bytes);
-            if self.write().is_err() {
-                self.pending.clear();
+            if let Some(tape) = &self.tape {
+                tape.typed(bytes);
             }
+            let size = self.viewers.typed(id, Instant::now());
+            self.follow(size);
+            self.say(bytes);
+        }
+    }
+
+    /// What a viewer's emulator answered: of several, only that of the one who drives.
+    fn answer(&mut self, id: ViewerId, text: &str) {
+        let open = *self.phase.borrow() == Phase::Open;
+        let fits = text.len() <= ANSWER && self.pending.len() + text.len() <= PENDING;
+        if open && fits && self.viewers.driver == Some(id) {
+            self.say(text.as_bytes());
+        }
+    }
+
+    /// Gives the program something to read.
+    fn say(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        if self.write().is_err() {
+            self.pending.clear();
         }
     }
 
@@ -279,6 +310,7 @@ impl Task {
             }
         };
         self.unsent += total;
+        self.answer_questions(total);
         if self.unsent >= BATCH || self.sent.elapsed() >= BEAT || matches!(round, Round::HungUp) {
             self.flush();
         }
@@ -294,73 +326,13 @@ impl Task {
             return;
         }
         match self.ring.last(std::mem::take(&mut self.unsent)) {
-            Ok(bytes) => self.viewers.send(&bytes),
+            Ok(bytes) => {
+                self.viewers.send(&bytes);
+                self.record(bytes.into());
+            }
             Err(error) => tracing::error!(terminal = self.id, %error, "the terminal's ring is broken"),
         }
         self.sent = Instant::now();
-    }
-
-    /// Begins the ring's other half with the present screen, brought to `size`.
-    fn flip(&mut self, size: Size) -> Result<(), Error> {
-        self.flush();
-        let seq = self.ring.seq()?;
-        let mut emulated = match self.screen.take() {
-            Some(mut emulated) => {
-                let missing = usize::try_from(seq - emulated.seq).unwrap_or(usize::MAX);
-                emulated.screen.feed(&self.ring.last(missing)?);
-                emulated
-            }
-            None => {
-                let found = self.ring.recover()?;
-                let mut screen = Screen::new(self.size);
-                screen.feed(&found.snapshot);
-                screen.feed(&found.bytes);
-                Emulated { screen, seq, used: Instant::now() }
-            }
-        };
-        if size != self.size {
-            emulated.screen.resize(size);
-        }
-        (emulated.seq, emulated.used) = (seq, Instant::now());
-        self.ring.flip(&emulated.screen.snapshot())?;
-        self.screen = Some(emulated);
-        Ok(())
-    }
-
-    fn resize(&mut self, id: ViewerId, size: Size) {
-        let Some(viewer) = self.viewers.get_mut(id) else { return };
-        if viewer.mode == TerminalMode::View {
-            return viewer.refuse();
-        }
-        if size.clamped() != size {
-            let text = format!(
-                "a terminal of {} × {} is refused: both must be between 1 and {}",
-                size.cols,
-                size.rows,
-                Size::MAX
-            );
-            return viewer.outbox.push_message(ServerMessage::Notice { level: NoticeLevel::Warning, text });
-        }
-        if size == self.size {
-            return;
-        }
-        if let Err(error) = self.change_size(size) {
-            tracing::warn!(terminal = self.id, %error, "cannot resize the terminal");
-            return;
-        }
-        self.viewers.announce(&ServerMessage::Size { cols: size.cols, rows: size.rows }, Some(id));
-    }
-
-    fn change_size(&mut self, size: Size) -> Result<(), Error> {
-        if self.ring.seq()? > 0 {
-            self.flip(size)?;
-        }
-        self.size = size;
-        set_size(&self.master, size)?;
-        if let Some(resized) = &self.resized {
-            resized.send_replace(size);
-        }
-        Ok(())
     }
 
     fn exited(&mut self, code: i32) {
@@ -370,14 +342,12 @@ impl Task {
         }
         self.flush();
         let _ = self.phase.send(Phase::Exited(code));
+        if let Some(tape) = self.tape.take() {
+            tape.exit(code);
+        }
         self.pending.clear();
         self.viewers.confirm(Instant::now() + QUIET);
         self.viewers.announce(&ServerMessage::Exit { code }, None);
         self.viewers.end(Parting::Exited);
     }
-}
-
-fn set_size(master: impl AsFd, size: Size) -> io::Result<()> {
-    let size = Winsize { ws_col: size.cols, ws_row: size.rows, ws_xpixel: 0, ws_ypixel: 0 };
-    Ok(tcsetwinsize(master, size)?)
 }

@@ -1,21 +1,23 @@
 //! Who looks at a terminal, and who is too slow for it.
 //!
 //! ```text
-//!  Live ──window full, and another viewer is not──▶ Behind ──caught up──▶ Live, with a fresh screen
+//!  Live ──a widest window is undrawn, and another viewer has room──▶ Behind ──caught up──▶ Live, with a fresh screen
 //! ```
-//! A viewer's window is what it has not acknowledged. As long as a live viewer's window is full and nobody else's is
-//! open, the pty is not read: the program waits. Knows neither pty nor ring.
+//! A viewer's [`Window`] is what it may leave unacknowledged. As long as a live viewer's window is full and nobody else's
+//! is open, the pty is not read: the program waits. Who of them drives is in [`super::seat`]. Knows neither pty nor ring.
 
 use super::outbox::{Outbox, Parting};
 use super::protocol::{NoticeLevel, ServerMessage, TerminalMode};
-use super::{Page, ViewerId, WINDOW};
+use super::window::Window;
+use super::{Arrival, Page, Person, ViewerId};
+use sandlot_wire::Size;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A viewer that is behind is live again once no more than this is unacknowledged.
-const CAUGHT_UP: u64 = WINDOW / 8;
+/// The most viewers of one terminal: each may have a window of bytes that wait for it.
+pub(super) const MOST: usize = 64;
 
 /// How long after its first unconfirmed key a page is told what was taken: one message for a burst of typing.
 const CONFIRM: Duration = Duration::from_millis(100);
@@ -35,10 +37,16 @@ pub(super) struct Watcher {
     pub(super) outbox: Arc<Outbox>,
     /// The page behind it, if it named itself.
     pub(super) page: Option<Page>,
+    /// Who it is.
+    pub(super) person: Person,
+    /// The size of its screen, once told.
+    pub(super) size: Option<Size>,
+    /// When somebody last typed there.
+    pub(super) typed: Option<Instant>,
     /// What is to be confirmed of its typing, and when.
     unconfirmed: Option<(u64, Instant)>,
     pace: Pace,
-    unacked: u64,
+    window: Window,
     /// Since when its window is full.
     full_since: Option<Instant>,
     /// Whether it was already told that it only looks on.
@@ -51,15 +59,16 @@ struct ViewOnly;
 
 impl Watcher {
     fn send(&mut self, bytes: &[u8]) {
-        self.unacked += bytes.len() as u64;
+        let now = Instant::now();
+        self.window.sent(bytes.len() as u64, now);
         self.outbox.push_bytes(bytes);
-        if self.unacked >= WINDOW {
-            self.full_since.get_or_insert_with(Instant::now);
+        if !self.window.has_room() {
+            self.full_since.get_or_insert(now);
         }
     }
 
     fn has_room(&self) -> bool {
-        self.unacked < WINDOW
+        self.window.has_room()
     }
 
     /// So much of its typing was taken, in all; it is told soon.
@@ -80,30 +89,35 @@ impl Watcher {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Viewers {
-    all: BTreeMap<ViewerId, Watcher>,
+    pub(super) all: BTreeMap<ViewerId, Watcher>,
     next: u64,
+    /// Who drives: see [`super::seat`].
+    pub(super) driver: Option<ViewerId>,
 }
 
 impl Viewers {
     /// A new viewer, with the bytes that rebuild the screen.
     pub(super) fn add(
         &mut self,
-        mode: TerminalMode,
-        page: Option<Page>,
-        hello: ServerMessage,
+        arrival: Arrival,
+        greeting: impl IntoIterator<Item = ServerMessage>,
         replay: &[u8],
     ) -> (ViewerId, Arc<Outbox>) {
+        let Arrival { mode, page, person } = arrival;
         let id = ViewerId(self.next);
         self.next += 1;
         let outbox = Arc::new(Outbox::default());
-        outbox.push_message(hello);
+        greeting.into_iter().for_each(|message| outbox.push_message(message));
         let mut watcher = Watcher {
             mode,
             outbox: outbox.clone(),
             page,
+            person,
+            size: None,
+            typed: None,
             unconfirmed: None,
             pace: Pace::Live,
-            unacked: 0,
+            window: Window::new(),
             full_since: None,
             told: None,
         };
@@ -116,6 +130,16 @@ impl Viewers {
 
     pub(super) fn remove(&mut self, id: ViewerId) {
         self.all.remove(&id);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn tell(&self, id: ViewerId, message: ServerMessage) {
+        if let Some(viewer) = self.all.get(&id) {
+            viewer.outbox.push_message(message);
+        }
     }
 
     pub(super) fn get_mut(&mut self, id: ViewerId) -> Option<&mut Watcher> {
@@ -138,11 +162,11 @@ impl Viewers {
         live.peek().is_none() || live.any(Watcher::has_room)
     }
 
-    /// Sends what the terminal printed. Live viewers whose window is full fall behind (another has room: else the pty
-    /// had not been read).
+    /// Sends what the terminal printed. A live viewer that has not drawn even the widest window falls behind (another has
+    /// room: else the pty had not been read).
     pub(super) fn send(&mut self, bytes: &[u8]) {
         for viewer in self.all.values_mut().filter(|viewer| viewer.pace == Pace::Live) {
-            if viewer.has_room() {
+            if viewer.window.keeps_up() {
                 viewer.send(bytes);
             } else {
                 viewer.pace = Pace::Behind;
@@ -153,10 +177,11 @@ impl Viewers {
     /// Takes an acknowledgement; whether the viewer is due a fresh screen now.
     pub(super) fn ack(&mut self, id: ViewerId, bytes: u64) -> Due {
         let Some(viewer) = self.all.get_mut(&id) else { return Due::Nothing };
-        viewer.unacked = viewer.unacked.saturating_sub(bytes);
-        viewer.full_since = (!viewer.has_room()).then(Instant::now);
+        let now = Instant::now();
+        viewer.window.ack(bytes, now);
+        viewer.full_since = (!viewer.has_room()).then_some(now);
         match viewer.pace {
-            Pace::Behind if viewer.unacked <= CAUGHT_UP => Due::FreshScreen,
+            Pace::Behind if viewer.window.is_caught_up() => Due::FreshScreen,
             _ => Due::Nothing,
         }
     }
@@ -170,16 +195,31 @@ impl Viewers {
         }
     }
 
-    /// Ends the viewer that a page was before its connection broke: nothing it still sends is taken.
-    pub(super) fn replace(&mut self, page: &Page) {
+    /// Lets the guests of a share go.
+    pub(super) fn let_go(&mut self, share: &str) {
         self.all.retain(|_, viewer| {
+            let stays = viewer.person.share.as_deref() != Some(share);
+            if !stays {
+                viewer.outbox.clear();
+                viewer.outbox.end(Parting::Revoked);
+            }
+            stays
+        });
+    }
+
+    /// Ends the viewer that a page was before its connection broke: nothing it still sends is taken. Whether it drove.
+    pub(super) fn replace(&mut self, page: &Page) -> bool {
+        let (driver, mut drove) = (self.driver, false);
+        self.all.retain(|id, viewer| {
             let replaced = viewer.page.as_ref() == Some(page);
             if replaced {
+                drove |= driver == Some(*id);
                 viewer.outbox.clear();
                 viewer.outbox.end(Parting::Closed);
             }
             !replaced
         });
+        drove
     }
 
     /// When the next viewer's patience ends, or a page is to be told what was taken.
@@ -198,8 +238,9 @@ impl Viewers {
         }
     }
 
-    /// Disconnects those who acknowledged nothing for [`PATIENCE`].
-    pub(super) fn drop_stalled(&mut self) {
+    /// Disconnects those who acknowledged nothing for [`PATIENCE`]; whether there were any.
+    pub(super) fn drop_stalled(&mut self) -> bool {
+        let before = self.all.len();
         self.all.retain(|_, viewer| {
             let stalled = viewer.full_since.is_some_and(|since| since.elapsed() >= PATIENCE);
             if stalled {
@@ -208,6 +249,7 @@ impl Viewers {
             }
             !stalled
         });
+        self.all.len() < before
     }
 }
 

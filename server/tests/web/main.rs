@@ -6,6 +6,9 @@ mod audit;
 #[path = "support/client.rs"]
 mod client;
 mod pool;
+mod recorded;
+mod sharing;
+mod silent;
 mod support;
 mod waiting;
 

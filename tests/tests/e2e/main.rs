@@ -14,6 +14,7 @@ mod dockerfile;
 mod ends;
 mod events;
 mod files;
+mod floods;
 mod health;
 mod images;
 mod limits;

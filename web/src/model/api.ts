@@ -2,10 +2,14 @@
 import type {
   CatalogueImage,
   CreateTerminal,
+  FoundLine,
   Info,
+  RecordingInfo,
   SessionInfo,
   SessionStats,
+  ShareInfo,
   TerminalInfo,
+  TerminalMode,
 } from '../protocol/generated';
 import type { Answer, Http } from './ports';
 import { problem, UNREACHABLE, type Problem } from './problem';
@@ -64,6 +68,30 @@ export class Api {
     await this.#call('DELETE', `${sessionPath(id)}/terminals/${encodeURIComponent(terminal)}`);
   }
 
+  async shares(id: string): Promise<ShareInfo[]> {
+    return (await this.#call('GET', `${sessionPath(id)}/shares`)) as ShareInfo[];
+  }
+
+  async share(id: string, mode: TerminalMode): Promise<ShareInfo> {
+    return (await this.#call('POST', `${sessionPath(id)}/shares`, { mode })) as ShareInfo;
+  }
+
+  async revoke(id: string, share: string): Promise<void> {
+    await this.#call('DELETE', `${sessionPath(id)}/shares/${encodeURIComponent(share)}`);
+  }
+
+  async mark(id: string, terminal: string, label: string): Promise<void> {
+    await this.#call('POST', `${terminalPathIn(id, terminal)}/markers`, { label });
+  }
+
+  async recordings(): Promise<RecordingInfo[]> {
+    return (await this.#call('GET', '/recordings')) as RecordingInfo[];
+  }
+
+  async search(text: string): Promise<FoundLine[]> {
+    return (await this.#call('GET', `/recordings/search?q=${encodeURIComponent(text)}`)) as FoundLine[];
+  }
+
   async #call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
     let answer: Answer;
     try {
@@ -78,7 +106,16 @@ export class Api {
 
 /** The path of a terminal's WebSocket. */
 export function terminalPath(session: string, terminal: string): string {
-  return `${BASE}${sessionPath(session)}/terminals/${encodeURIComponent(terminal)}`;
+  return `${BASE}${terminalPathIn(session, terminal)}`;
+}
+
+/** The path of a terminal's recording. */
+export function castPath(session: string, terminal: string): string {
+  return `${terminalPath(session, terminal)}/recording.cast`;
+}
+
+function terminalPathIn(session: string, terminal: string): string {
+  return `${sessionPath(session)}/terminals/${encodeURIComponent(terminal)}`;
 }
 
 function sessionPath(id: string): string {

@@ -11,12 +11,13 @@
 //!                            ▼
 //!                          closed
 //! ```
-import type { ServerMessage, TerminalMode } from '../protocol/generated';
+import type { Onlooker, ServerMessage, TerminalMode } from '../protocol/generated';
 import { formatClientMessage, parseServerMessage, ProtocolError } from '../protocol/terminal';
 import { backoff } from './backoff';
 import { Flow } from './flow';
 import { Observable, type Dispose, type Readable } from './observable';
 import type { Socket, World } from './ports';
+import type { Recorded, Seat, Sink } from './sink';
 import { SENT_LIMIT, Typed, WAITING_LIMIT } from './typed';
 
 /** Where a connection stands. */
@@ -58,16 +59,6 @@ export function nextState(state: LinkState, event: LinkEvent): LinkState {
   }
 }
 
-/** What draws a terminal. */
-export interface Sink {
-  /** Empties the terminal: what follows brings it to the present screen. */
-  reset(): void;
-  /** Draws bytes, then calls `done`. */
-  write(bytes: Uint8Array, done: () => void): void;
-  /** The program's size was set by somebody else. */
-  resized(cols: number, rows: number): void;
-}
-
 /** Told to the session: messages that concern more than this terminal, and words of the connection's own. */
 export type Herald = (message: Extract<ServerMessage, { type: 'notice' | 'lease' }>) => void;
 
@@ -96,6 +87,9 @@ export class Link {
   #replay = 0;
   readonly #typed = new Typed();
   readonly #kept = new Observable(0);
+  readonly #people = new Observable<readonly Onlooker[]>([]);
+  readonly #recorded = new Observable<Recorded>({ state: 'off', input: false });
+  readonly #seat = new Observable<Seat>('driver');
   readonly #name: string;
   #greeted = false;
   /** Whether what was kept while there was no connection is on its way. */
@@ -118,6 +112,24 @@ export class Link {
 
   get state(): Readable<LinkState> {
     return this.#state;
+  }
+
+  /** Who looks at this terminal, this page included. */
+  get people(): Readable<readonly Onlooker[]> {
+    return this.#people;
+  }
+
+  get recorded(): Readable<Recorded> {
+    return this.#recorded;
+  }
+
+  get seat(): Readable<Seat> {
+    return this.#seat;
+  }
+
+  /** Whether what is drawn now was printed before this page came. */
+  get replaying(): boolean {
+    return this.#replay > 0;
   }
 
   /** The size last told. */
@@ -151,13 +163,26 @@ export class Link {
   }
 
   /**
-   * Sends what the terminal itself says. It is dropped when it cannot be sent at once, and while a replay is drawn:
-   * programs' questions in it were answered long ago.
+   * Sends what the terminal itself says: the mouse, the focus. It is dropped when it cannot be sent at once, and while a
+   * replay is drawn: programs' questions in it were answered long ago.
    */
   report(bytes: Uint8Array): void {
+    if (this.#speaks()) this.send(bytes);
+  }
+
+  /** Sends what the terminal answered to a program's question; of several pages' answers the server takes one. */
+  answer(text: string): void {
+    if (this.#speaks()) this.#socket?.sendText(formatClientMessage({ type: 'answer', text }));
+  }
+
+  /** The program shall have this page's size. */
+  drive(): void {
+    if (this.#speaks()) this.#socket?.sendText(formatClientMessage({ type: 'drive' }));
+  }
+
+  #speaks(): boolean {
     const state = this.#state.value;
-    if (this.#replay > 0 || state.name !== 'live' || state.mode === 'view') return;
-    this.send(bytes);
+    return this.#replay === 0 && state.name === 'live' && state.mode === 'control';
   }
 
   /** Tells the size of the page's terminal, now and after each reconnect. */
@@ -216,6 +241,8 @@ export class Link {
         this.#early = [];
         this.#replay = message.replay ? message.replay_bytes : 0;
         this.#draw((sink) => sink.reset());
+        this.#sit(message.driven || message.mode === 'view' ? 'passenger' : 'driver', message);
+        this.#recorded.set({ state: 'off', input: false });
         this.#step({ name: 'greeted', mode: message.mode });
         this.#tellSize();
         this.#sendAgain(message.taken);
@@ -225,6 +252,13 @@ export class Link {
         this.#draw((sink) => sink.resized(cols, rows));
         break;
       }
+      case 'people':
+        this.#people.set(message.people);
+        this.#seated(message.people);
+        break;
+      case 'recording':
+        this.#recorded.set({ state: message.state, input: message.input });
+        break;
       case 'exit':
         this.#finish({ name: 'exited', code: message.code });
         break;
@@ -232,6 +266,22 @@ export class Link {
       case 'lease':
         this.herald(message);
     }
+  }
+
+  /** Nobody drives: then whoever may gives the size. */
+  #seated(people: readonly Onlooker[]): void {
+    const you = people.find((person) => person.you);
+    if (you === undefined) return;
+    const driven = you.mode === 'view' || people.some((person) => person.drives && !person.you);
+    this.#sit(driven ? 'passenger' : 'driver');
+  }
+
+  #sit(seat: Seat, size?: { cols: number; rows: number }): void {
+    this.#seat.set(seat);
+    this.#draw((sink) => {
+      sink.seat(seat);
+      if (seat === 'passenger' && size !== undefined) sink.resized(size.cols, size.rows);
+    });
   }
 
   #bytes(bytes: Uint8Array): void {

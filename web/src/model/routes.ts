@@ -1,7 +1,18 @@
 //! The page's addresses. Without `#`: the server answers each of them with `index.html`.
 
 /** A place in the page. */
-export type Route = { name: 'home' } | { name: 'session'; id: string } | { name: 'unknown'; path: string };
+export type Route =
+  | { name: 'home' }
+  | { name: 'session'; id: string }
+  /** A share link that the server did not open. */
+  | { name: 'link' }
+  | { name: 'recordings' }
+  /** A recording, from a moment in seconds on. */
+  | { name: 'recording'; session: string; terminal: string; at: number }
+  | { name: 'unknown'; path: string };
+
+/** Share links are told from sessions by their length. */
+const TOKEN = /^[0-9a-f]{64}$/;
 
 /** The route of a path such as `/s/abc`. */
 export function parseRoute(path: string): Route {
@@ -10,7 +21,15 @@ export function parseRoute(path: string): Route {
   const [first, second] = parts;
   if (first === 's' && second !== undefined && parts.length === 2) {
     const id = decode(second);
-    if (id !== undefined) return { name: 'session', id };
+    if (id !== undefined) return TOKEN.test(id) ? { name: 'link' } : { name: 'session', id };
+  }
+  if (first === 'recordings' && parts.length <= 4 && parts.length !== 2) {
+    if (parts.length === 1) return { name: 'recordings' };
+    const [session, terminal] = [decode(second ?? ''), decode(parts[2] ?? '')];
+    const at = Number(parts[3] ?? 0);
+    if (session !== undefined && terminal !== undefined && Number.isFinite(at) && at >= 0) {
+      return { name: 'recording', session, terminal, at };
+    }
   }
   return { name: 'unknown', path };
 }
@@ -22,6 +41,14 @@ export function formatRoute(route: Route): string {
       return '/';
     case 'session':
       return `/s/${encodeURIComponent(route.id)}`;
+    case 'recordings':
+      return '/recordings';
+    case 'recording': {
+      const at = route.at > 0 ? `/${route.at}` : '';
+      return `/recordings/${encodeURIComponent(route.session)}/${encodeURIComponent(route.terminal)}${at}`;
+    }
+    case 'link':
+      return '/';
     case 'unknown':
       return route.path;
   }

@@ -1,6 +1,6 @@
 //! A session as its page sees it: what phase it is in, its terminals as tabs, its time and its end. It owns the links and
 //! the polling; it draws nothing.
-import type { EndReason, NoticeLevel, SessionInfo, SessionUsage, TerminalInfo } from '../protocol/generated';
+import type { Access, EndReason, NoticeLevel, SessionInfo, SessionUsage, TerminalInfo } from '../protocol/generated';
 import { eventsPath, Failure, terminalPath, type Api } from './api';
 import { leaseAt, timeLeft, type Lease, type Remaining } from './lease';
 import { Link } from './link';
@@ -43,6 +43,7 @@ export class Session {
   readonly #tabs = new Observable<Tabs<Link>>({ all: [], active: '' });
   readonly #lease = new Observable<Lease | undefined>(undefined);
   readonly #notices = new Observable<readonly Notice[]>([]);
+  readonly #access = new Observable<Access>('owner');
   readonly #label = new Observable<Label | undefined>(undefined);
   readonly meter: Meter;
   #watch: Dispose = () => undefined;
@@ -53,7 +54,7 @@ export class Session {
   /** With `info` (fresh from the start) the terminals are connected at once, without another question. */
   constructor(
     private readonly world: World,
-    private readonly api: Api,
+    readonly api: Api,
     readonly id: string,
     info?: SessionInfo,
   ) {
@@ -80,6 +81,11 @@ export class Session {
 
   get notices(): Readable<readonly Notice[]> {
     return this.#notices;
+  }
+
+  /** What this visitor may do. */
+  get access(): Readable<Access> {
+    return this.#access;
   }
 
   /** What the session was started from. */
@@ -165,6 +171,7 @@ export class Session {
   #take(info: SessionInfo): void {
     if (this.#left || this.#phase.value.name === 'ended') return;
     this.#label.set({ image: info.image, title: info.title });
+    this.#access.set(info.access);
     this.#keep(info, info.extensions_left);
     switch (info.state) {
       case 'queued':
@@ -218,7 +225,7 @@ export class Session {
     if (this.#left || phase === 'ended') return;
     const problem = error instanceof Failure ? error.problem : UNREACHABLE;
     if ((problem.status === 404 || problem.status === 410) && phase !== 'loading' && phase !== 'trouble') {
-      this.#ended('unknown', undefined, undefined);
+      this.#ended('unknown', problem.status === 410 ? problem.detail : undefined, undefined);
     } else if (phase !== 'running') {
       this.#phase.set({ name: 'trouble', problem });
       if (problem.status === 0 || problem.status >= 500) this.#again();
@@ -264,6 +271,14 @@ export class Session {
   #idleLeft(): number | undefined {
     const lease = this.#lease.value;
     return lease?.idleEndsAt === undefined ? undefined : timeLeft(lease.idleEndsAt, this.world.clock.now()) / 1000;
+  }
+
+  /** Marks this moment in a terminal's recording. */
+  async mark(terminal: string, label: string): Promise<void> {
+    await this.#attempt(async () => {
+      await this.api.mark(this.id, terminal, label);
+      this.#notice('info', 'this moment is marked in the recording');
+    });
   }
 
   /** Says that what was typed was not sent. */

@@ -12,6 +12,32 @@ export type TerminalMode = "control" | "view";
 export type NoticeLevel = "info" | "warning";
 
 /**
+ * Somebody who looks at a terminal.
+ */
+export type Onlooker = { 
+/**
+ * What they are called: `Owner`, `Guest 2`, ….
+ */
+name: string, 
+/**
+ * Whether they may type.
+ */
+mode: TerminalMode, 
+/**
+ * Whether the terminal has their size, and their page answers programs' questions: the one who typed last.
+ */
+drives: boolean, 
+/**
+ * Whether this is the reader.
+ */
+you: boolean, };
+
+/**
+ * Whether a terminal is being recorded.
+ */
+export type RecordingState = "on" | "stopped";
+
+/**
  * What the server says.
  */
 export type ServerMessage = { "type": "hello", 
@@ -40,6 +66,10 @@ replay: boolean,
  */
 replay_bytes: number, 
 /**
+ * Whether the size is that of another viewer, who drives.
+ */
+driven: boolean, 
+/**
  * How many bytes the terminal had printed when the replay was made: live bytes begin at this position.
  */
 seq: number, 
@@ -63,7 +93,19 @@ level: NoticeLevel,
 /**
  * One sentence.
  */
-text: string, } | { "type": "size", 
+text: string, } | { "type": "people", 
+/**
+ * In the order in which they came.
+ */
+people: Array<Onlooker>, } | { "type": "recording", 
+/**
+ * Whether it still is.
+ */
+state: RecordingState, 
+/**
+ * Whether what is typed is written down too.
+ */
+input: boolean, } | { "type": "size", 
 /**
  * Columns.
  */
@@ -96,7 +138,11 @@ cols: number,
 /**
  * Rows.
  */
-rows: number, } | { "type": "ack", 
+rows: number, } | { "type": "answer", 
+/**
+ * At most 4 KiB.
+ */
+text: string, } | { "type": "drive", } | { "type": "ack", 
 /**
  * Bytes since the last `ack`.
  */
@@ -161,6 +207,11 @@ id: string,
 exit_code?: number, };
 
 /**
+ * What somebody may do with a session.
+ */
+export type Access = "owner" | "control" | "view";
+
+/**
  * A session as its owner sees it. Times are RFC 3339.
  */
 export type SessionInfo = { 
@@ -168,6 +219,10 @@ export type SessionInfo = {
  * Its id.
  */
 id: string, 
+/**
+ * What the reader may do with it.
+ */
+access: Access, 
 /**
  * The page that shows it.
  */
@@ -434,3 +489,133 @@ status: number,
  * What is wrong and what to do, for people.
  */
 detail: string, };
+
+/**
+ * `POST /sessions/{id}/shares`.
+ */
+export type CreateShare = { 
+/**
+ * `view`: its guests look on; `control`: they type as well.
+ */
+mode: TerminalMode, };
+
+/**
+ * Somebody who came by a share link. Times are RFC 3339.
+ */
+export type GuestInfo = { 
+/**
+ * What the others call them.
+ */
+name: string, 
+/**
+ * When they came first.
+ */
+first_at: string, 
+/**
+ * When they came last.
+ */
+last_at: string, };
+
+/**
+ * A share link.
+ */
+export type ShareInfo = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * What its guests may do.
+ */
+mode: TerminalMode, 
+/**
+ * What is handed to guests; told only when the link is made. Without a public URL, a path on this server.
+ */
+url?: string, 
+/**
+ * When it was made.
+ */
+created_at: string, 
+/**
+ * When it was revoked.
+ */
+revoked_at?: string, 
+/**
+ * Who came by it.
+ */
+guests: Array<GuestInfo>, };
+
+/**
+ * A terminal's recording.
+ */
+export type RecordingInfo = { 
+/**
+ * The session.
+ */
+session: string, 
+/**
+ * The terminal.
+ */
+terminal: string, 
+/**
+ * What the session was started from.
+ */
+title: string, 
+/**
+ * When it began.
+ */
+started_at: string, 
+/**
+ * When it ended; absent while it goes on.
+ */
+ended_at?: string, 
+/**
+ * How long it is, in seconds.
+ */
+seconds: number, 
+/**
+ * Bytes on disk.
+ */
+bytes: number, 
+/**
+ * Where the asciicast is.
+ */
+url: string, };
+
+/**
+ * A line that a recording shows.
+ */
+export type FoundLine = { 
+/**
+ * The session.
+ */
+session: string, 
+/**
+ * The terminal.
+ */
+terminal: string, 
+/**
+ * What the session was started from.
+ */
+title: string, 
+/**
+ * When the recording began.
+ */
+started_at: string, 
+/**
+ * When the line was first shown, in seconds since then.
+ */
+at: number, 
+/**
+ * The line.
+ */
+text: string, };
+
+/**
+ * `POST /sessions/{id}/terminals/{terminal}/markers`.
+ */
+export type CreateMarker = { 
+/**
+ * What this moment is called: at most 200 characters.
+ */
+label: string, };

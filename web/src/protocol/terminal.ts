@@ -2,7 +2,7 @@
 //! of the terminal. This file turns text into typed messages and back; it knows no socket and no page.
 //! An unexpected message is a `ProtocolError` that says what was expected.
 
-import type { ClientMessage, ServerMessage } from './generated';
+import type { ClientMessage, Onlooker, ServerMessage } from './generated';
 
 /** A frame that is not in the protocol; the connection that carried it is of no more use. */
 export class ProtocolError extends Error {
@@ -24,6 +24,7 @@ export function parseServerMessage(text: string): ServerMessage {
         rows: count(fields, 'rows'),
         replay: fields['replay'] === true,
         replay_bytes: count(fields, 'replay_bytes'),
+        driven: fields['driven'] === true,
         seq: count(fields, 'seq'),
         ...(fields['taken'] === undefined ? {} : { taken: count(fields, 'taken') }),
       };
@@ -37,6 +38,14 @@ export function parseServerMessage(text: string): ServerMessage {
         level: fields['level'] === 'warning' ? 'warning' : 'info',
         text: string(fields, 'text'),
       };
+    case 'people':
+      return { type: 'people', people: list(fields, 'people').map(onlooker) };
+    case 'recording':
+      return {
+        type: 'recording',
+        state: fields['state'] === 'on' ? 'on' : 'stopped',
+        input: fields['input'] === true,
+      };
     case 'size':
       return { type: 'size', cols: count(fields, 'cols'), rows: count(fields, 'rows') };
     case 'lease':
@@ -48,7 +57,7 @@ export function parseServerMessage(text: string): ServerMessage {
       };
     default:
       throw new ProtocolError(
-        `expected a message of type hello, taken, exit, notice, size or lease, got ${JSON.stringify(fields['type'])}`,
+        `expected a message of type hello, taken, exit, notice, people, recording, size or lease, got ${JSON.stringify(fields['type'])}`,
       );
   }
 }
@@ -69,6 +78,22 @@ function parseObject(text: string): Fields {
     throw new ProtocolError('expected a JSON object');
   }
   return value as Fields;
+}
+
+function list(fields: Fields, name: string): Fields[] {
+  const value = fields[name];
+  const objects = Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null);
+  if (!objects) throw new ProtocolError(`expected a list in "${name}" of ${String(fields['type'])}`);
+  return value as Fields[];
+}
+
+function onlooker(fields: Fields): Onlooker {
+  return {
+    name: string(fields, 'name'),
+    mode: fields['mode'] === 'view' ? 'view' : 'control',
+    drives: fields['drives'] === true,
+    you: fields['you'] === true,
+  };
 }
 
 function string(fields: Fields, name: string): string {

@@ -7,13 +7,14 @@ import { SearchAddon } from '@xterm/addon-search';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { WebLinksAddon } from '@xterm/addon-web-links';
 import { Terminal } from '@xterm/xterm';
-import type { Sink } from '../model/link';
+import type { Seat, Sink } from '../model/sink';
 import { Observable, type Dispose, type Readable } from '../model/observable';
 import { copy, programClipboard } from './clipboard';
 import { arrow, keyCommand, withControl, type KeyCommand, type Platform } from './keys';
 import { devicePixels } from './pixels';
 import { linkHints, markedLinks, openLink } from './links';
-import { isReport } from './reports';
+import { asksFirst, type Pasted } from './paste';
+import { isAnswer, isReport } from './reports';
 import { CONTRAST, searchColours, terminalTheme } from './theme';
 
 /** What a terminal tells its page. */
@@ -21,6 +22,13 @@ export interface ScreenEvents {
   typed(bytes: Uint8Array): void;
   /** What the terminal says by itself: see `reports.ts`. */
   reported(bytes: Uint8Array): void;
+  /** What the terminal answered to a program's question. */
+  answered(text: string): void;
+  /** Several lines are about to be pasted: `paste` does it. */
+  asked(pasted: Pasted, paste: () => void): void;
+  /** Whether a program may write the clipboard now. */
+  mayCopy(): boolean;
+  /** The size that this terminal would have in its place. */
   resized(cols: number, rows: number): void;
   titled(title: string): void;
   /** A key of the page's own, apart from copying, which is done here. */
@@ -42,6 +50,8 @@ export interface Found {
 
 /** Lines kept above the screen. */
 const SCROLLBACK = 5000;
+/** The smallest letters, in pixels: what still does not fit is scrolled. */
+const SMALLEST = 6;
 /** Ends a half-received sequence, then resets everything: in band, so that it stays in order with what is still to draw. */
 const RESET = Uint8Array.of(0x18, 0x1b, 0x63);
 const FONTS =
@@ -57,6 +67,7 @@ export class Screen implements Sink {
   readonly #disposables: Dispose[] = [];
   readonly #encoder = new TextEncoder();
   #look: ScreenLook;
+  #seat: Seat = 'driver';
   #renderer: Dispose | undefined;
 
   constructor(
@@ -86,7 +97,7 @@ export class Screen implements Sink {
     terminal.loadAddon(
       new ClipboardAddon(
         undefined,
-        programClipboard(() => host.contains(document.activeElement)),
+        programClipboard(() => host.contains(document.activeElement) && events.mayCopy()),
       ),
     );
     terminal.loadAddon(new Unicode11Addon());
@@ -114,13 +125,47 @@ export class Screen implements Sink {
 
   resized(cols: number, rows: number): void {
     if (cols > 0 && rows > 0) this.#terminal.resize(cols, rows);
+    if (this.#seat === 'passenger') this.fit();
   }
 
-  /** Makes the terminal as large as its place, and tells. */
+  /** A passenger's terminal has the driver's size: its letters shrink until all of it can be seen. */
+  seat(seat: Seat): void {
+    if (seat === this.#seat) return;
+    this.#seat = seat;
+    this.host.dataset['seat'] = seat;
+    this.#terminal.options.fontSize = this.#look.fontSize;
+    this.fit();
+  }
+
+  /** Makes the terminal as large as its place, or its letters so small that it fits, and tells the size of the place. */
   fit(): void {
     if (this.host.offsetParent === null) return;
-    this.#fit.fit();
-    this.events.resized(this.#terminal.cols, this.#terminal.rows);
+    const place = this.#fit.proposeDimensions();
+    if (place === undefined || Number.isNaN(place.cols) || Number.isNaN(place.rows)) return;
+    const terminal = this.#terminal;
+    if (this.#seat === 'driver') {
+      if (terminal.cols !== place.cols || terminal.rows !== place.rows) this.#fit.fit();
+      return this.events.resized(terminal.cols, terminal.rows);
+    }
+    this.#shrink(place);
+  }
+
+  /** Gives the letters the largest size, up to the chosen one, with which the driver's screen fits the place. */
+  #shrink(place: { cols: number; rows: number }): void {
+    const terminal = this.#terminal;
+    const size = terminal.options.fontSize ?? this.#look.fontSize;
+    // The size of a letter grows with that of the font.
+    const scale = size / this.#look.fontSize;
+    this.events.resized(Math.max(2, Math.floor(place.cols * scale)), Math.max(1, Math.floor(place.rows * scale)));
+    const fits = size * Math.min(place.cols / terminal.cols, place.rows / terminal.rows);
+    let next = Math.min(this.#look.fontSize, Math.ceil(fits * 2) / 2);
+    // Renderers round the width of a letter: what should fit is tried.
+    for (; next > SMALLEST; next -= 0.5) {
+      if (next !== terminal.options.fontSize) terminal.options.fontSize = next;
+      const now = this.#fit.proposeDimensions();
+      if (now !== undefined && now.cols >= terminal.cols && now.rows >= terminal.rows) return;
+    }
+    terminal.options.fontSize = SMALLEST;
   }
 
   setLook(look: ScreenLook): void {
@@ -179,8 +224,16 @@ export class Screen implements Sink {
   /** Pastes from the clipboard; the browser may ask the visitor first. */
   async paste(): Promise<void> {
     const text = await navigator.clipboard?.readText().catch(() => '');
-    if (text) this.#terminal.paste(text);
+    if (text && !this.#asks(text)) this.#terminal.paste(text);
     this.focus();
+  }
+
+  /** Whether it is asked first. */
+  #asks(text: string): boolean {
+    const pasted = asksFirst(text, this.#terminal.modes.bracketedPasteMode ? 'on' : 'off');
+    if (pasted === undefined || this.#terminal.options.disableStdin) return false;
+    this.events.asked(pasted, () => this.#terminal.paste(text));
+    return true;
   }
 
   search(text: string, direction: 'next' | 'previous' | 'refine'): void {
@@ -226,6 +279,7 @@ export class Screen implements Sink {
     const terminal = this.#terminal;
     terminal.attachCustomKeyEventHandler((event) => this.#key(event));
     terminal.onData((data) => {
+      if (isAnswer(data)) return this.events.answered(data);
       if (isReport(data)) return this.events.reported(this.#encoder.encode(data));
       const text = this.#control.value === 'down' ? withControl(data) : data;
       this.#control.set('up');
@@ -238,6 +292,13 @@ export class Screen implements Sink {
     this.#search.onDidChangeResults(({ resultIndex, resultCount }) =>
       this.#found.set({ at: resultIndex + 1, count: resultCount }),
     );
+    const pasted = (event: ClipboardEvent) => {
+      if (!this.#asks(event.clipboardData?.getData('text/plain') ?? '')) return;
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    this.host.addEventListener('paste', pasted, true);
+    this.#disposables.push(() => this.host.removeEventListener('paste', pasted, true));
     const observer = new ResizeObserver(() => this.fit());
     observer.observe(this.host);
     this.#disposables.push(() => observer.disconnect());

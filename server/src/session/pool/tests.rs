@@ -19,7 +19,7 @@ fn member(id: &str, digest: &str, open: &mut Vec<std::os::fd::OwnedFd>) -> Membe
     let pty = nix::pty::openpty(None, None).unwrap();
     open.push(pty.slave);
     let activity = Arc::<Activity>::default();
-    let line = crate::terminal::Line { master: pty.master, ring: ring.into(), resized: None };
+    let line = crate::terminal::Line { master: pty.master, ring: ring.into(), resized: None, tape: None };
     let terminal = Terminal::open("t".to_owned(), line, activity.clone()).unwrap();
     let slot = Slot { id: "t".to_owned(), terminal: Some(terminal), ended: None };
     Member {

@@ -34,13 +34,15 @@ pub(super) struct Buffer {
     pub(super) saved: Saved,
     /// Lines above the visible ones that are kept.
     pub(super) history: usize,
+    /// Lines that were kept above and are no longer.
+    pub(super) dropped: u64,
 }
 
 impl Buffer {
     pub(super) fn new(cols: usize, rows: usize, history: usize) -> Self {
         let lines = (0..rows).map(|_| Line::blank(cols, Pen::default())).collect();
         let (tabs, saved) = (tab_stops(cols), Saved::default());
-        Self { lines, rows, cols, x: 0, y: 0, top: 0, bottom: rows - 1, tabs, saved, history }
+        Self { lines, rows, cols, x: 0, y: 0, top: 0, bottom: rows - 1, tabs, saved, history, dropped: 0 }
     }
 
     /// Empties it, as the alternate one is when it is left; the saved cursor stays.
@@ -79,6 +81,7 @@ impl Buffer {
             self.lines.insert(last + 1, blank);
             if self.lines.len() > self.rows + self.history {
                 self.lines.pop_front();
+                self.dropped += 1;
             }
             if self.history > 0 {
                 self.saved.y -= 1;
@@ -106,6 +109,7 @@ impl Buffer {
     pub(super) fn forget(&mut self) {
         let base = self.base();
         self.lines.drain(..base);
+        self.dropped += base as u64;
         // xterm.js counts the saved row from the first line of all.
         self.saved.y = self.saved.y.saturating_add_unsigned(base);
     }

@@ -157,6 +157,12 @@ impl Writer {
         let again = screen.x.checked_sub(1).filter(|_| behind || terminal.joint.is_some());
         let again =
             again.map(|at| if line.cells[at].glyph == Glyph::Tail { at.saturating_sub(1) } else { at });
+        // Where lines do not wrap, a wide character that does not fit leaves the cursor on the second half of the last one.
+        let overrun = terminal.modes.nowrap
+            && screen.x + 1 == screen.cols
+            && again.is_some_and(|at| at + 1 == screen.x && line.cells[at].width() == 2);
+        let ends = |at: &usize| overrun || at + usize::from(line.cells[*at].width().max(1)) == screen.x;
+        let again = again.filter(ends);
         let written = |at: usize| line.cells[at].glyph != Glyph::Empty && line.cells[at].pen == terminal.pen;
         let live = terminal.joint.is_some() && again.is_some_and(written) && !terminal.modes.insert;
         let again = again.filter(|_| behind || live);
@@ -171,6 +177,9 @@ impl Writer {
         terminal.modes.write(&mut self.text);
         if let Some(at) = again.filter(|_| live) {
             line.cells[at].write(&mut self.text);
+            if overrun {
+                line.cells[at].write(&mut self.text);
+            }
         }
     }
 

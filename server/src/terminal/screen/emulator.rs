@@ -73,14 +73,14 @@ impl Emulator {
         if let (0, Some(before @ 1..)) = (width, self.joint) {
             return self.combine(c, before);
         }
+        if self.joint.is_none() {
+            self.begin_run();
+        }
         self.joint = (width > 0).then_some(width);
         let (pen, erasing, wide) = (self.pen, self.erasing(), usize::from(width));
         let (wraps, inserts) = (!self.modes.nowrap, self.modes.insert);
         let screen = self.screen();
         let x = screen.x;
-        if x > 0 && screen.line().cells[x - 1].width() == 2 {
-            screen.line().cells[x - 1] = Cell::blank(pen);
-        }
         if x + wide > screen.cols {
             if wraps {
                 screen.line().cells[x..].fill(Cell::blank(pen));
@@ -112,6 +112,17 @@ impl Emulator {
         screen.x = end;
     }
 
+    /// Characters follow: a wide one whose second half the first of them takes is blanked. xterm.js looks once for all that
+    /// come in a row, which shows where a wide one did not fit a line that does not wrap.
+    fn begin_run(&mut self) {
+        let pen = self.pen;
+        let screen = self.screen();
+        let x = screen.x;
+        if x > 0 && screen.line().cells[x - 1].width() == 2 {
+            screen.line().cells[x - 1] = Cell::blank(pen);
+        }
+    }
+
     fn combine(&mut self, mark: char, before: u8) {
         self.joint = Some(before);
         let screen = self.screen();
@@ -135,6 +146,7 @@ impl Emulator {
             cell.write(&mut text);
         }
         let text = text.repeat(count);
+        self.begin_run();
         text.chars().for_each(|c| self.put(c));
     }
 

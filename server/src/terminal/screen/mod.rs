@@ -13,6 +13,7 @@ mod modes;
 mod pen;
 mod perform;
 mod reflow;
+pub(in crate::terminal) mod shown;
 mod widths;
 
 use super::skim;
@@ -41,6 +42,8 @@ pub struct Screen {
     emulator: Emulator,
     parser: Parser,
     size: Size,
+    /// The most lines above it.
+    history: usize,
     /// The escape sequence that is being received.
     unfinished: String,
     /// The first bytes of a character that is not complete yet.
@@ -57,14 +60,26 @@ impl Screen {
     /// An empty screen.
     #[must_use]
     pub fn new(size: Size) -> Self {
+        Self::with_history(size, SCROLLBACK_LINES)
+    }
+
+    /// An empty screen that keeps at most so many lines above it.
+    fn with_history(size: Size, history: usize) -> Self {
         let size = size.clamped();
         Self {
-            emulator: Emulator::new(size, scrollback_lines(size)),
+            emulator: Emulator::new(size, scrollback_lines(size).min(history)),
             parser: Parser::new(),
             size,
+            history,
             unfinished: String::new(),
             partial: Vec::new(),
         }
+    }
+
+    /// The cursor's column and row, from 0.
+    pub(in crate::terminal) fn cursor(&mut self) -> (usize, usize) {
+        let on = self.emulator.screen();
+        (on.x.min(on.cols - 1), on.y)
     }
 
     /// Shows what a program printed.
@@ -91,7 +106,7 @@ impl Screen {
         if !self.unfinished.is_empty() || !self.emulator.screen().scrolls_whole() {
             return bytes;
         }
-        let lines = scrollback_lines(self.size) + usize::from(self.size.rows);
+        let lines = scrollback_lines(self.size).min(self.history) + usize::from(self.size.rows);
         let (passed, rest) = bytes.split_at(skim::out_of_sight(bytes, lines));
         skim::colours(passed).for_each(|sequence| self.feed_text(sequence));
         rest
@@ -163,7 +178,7 @@ impl Screen {
     pub fn resize(&mut self, size: Size) {
         self.size = size.clamped();
         let (cols, rows) = (usize::from(self.size.cols), usize::from(self.size.rows));
-        self.emulator.normal.history = scrollback_lines(self.size);
+        self.emulator.normal.history = scrollback_lines(self.size).min(self.history);
         reflow::resize(&mut self.emulator.normal, cols, rows, Reflow::Yes);
         reflow::resize(&mut self.emulator.alternate, cols, rows, Reflow::No);
         self.emulator.joint = None;

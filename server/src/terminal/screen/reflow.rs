@@ -126,5 +126,6 @@ fn fit(line: &mut Line, cols: usize) {
 fn trim(screen: &mut Buffer) {
     while screen.lines.len() > screen.rows + screen.history {
         screen.lines.pop_front();
+        screen.dropped += 1;
     }
 }

@@ -24,12 +24,18 @@ pub(crate) struct Browser {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) kind: String,
+    pub(crate) location: Option<String>,
     pub(crate) body: Value,
 }
 
 impl Browser {
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, cookie: None }
+    }
+
+    /// Another browser, that was never here.
+    pub(crate) fn stranger(&self) -> Self {
+        Self::new(self.address)
     }
 
     pub(crate) fn origin(&self) -> String {
@@ -70,14 +76,20 @@ impl Browser {
         if let Some(cookie) = response.headers().get("set-cookie") {
             let cookie = cookie.to_str().unwrap();
             assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
-            self.cookie = cookie.split(';').next().map(str::to_owned);
+            let pair = cookie.split(';').next().unwrap();
+            let name = pair.split('=').next().unwrap();
+            let before = self.cookie.take().unwrap_or_default();
+            let others =
+                before.split("; ").filter(|other| !other.is_empty() && other.split('=').next() != Some(name));
+            self.cookie = Some(others.chain([pair]).collect::<Vec<_>>().join("; "));
         }
         let status = response.status();
+        let location = response.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
         let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-        Answer { status, kind: kind.unwrap_or_default(), body }
+        Answer { status, kind: kind.unwrap_or_default(), location, body }
     }
 
     /// A running session; its id and that of its terminal.

@@ -253,6 +253,7 @@ pub(crate) fn policy() -> Policy {
         queue: 2,
         terminals: 2,
         pool: Budget::default(),
+        recording: None,
         catalogue: vec![image("shell", Profile::Standard), image("broken", Profile::Standard)],
     }
 }
