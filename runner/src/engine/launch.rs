@@ -8,6 +8,7 @@ use super::mount::Source;
 use super::networks::{self, Way};
 use super::record::{Record, State};
 use super::validate::{self, Checked};
+use super::view;
 use crate::container::cgroup::{DeviceRate, Group, Limits, Machine, Wanted};
 use crate::container::rootfs;
 use crate::container::spec::{self, IdRange, Init, MountSource, Network, Process, Stdio};
@@ -84,7 +85,7 @@ impl Engine {
         let mut started = self.spawner.start(&description, fds).await?;
         if checked.way != Way::None {
             match checked.way {
-                Way::Internet => self.connect(container, started.pid)?,
+                Way::Internet => self.connect(container, started.pid).await?,
                 _ => self.plug(container, &mut reserved, started.pid).await?,
             }
             started = self.spawner.proceed(&container.id).await?;
@@ -134,26 +135,20 @@ impl Engine {
     }
 
     /// Gives a container that waits for it a way to the internet.
-    fn connect(&self, container: &Container, pid: i32) -> Result<(), Error> {
-        let wanted = network::internet::Settings {
-            pool: self.settings.internet_pool,
-            resolvers: networks::resolvers(),
-        };
+    async fn connect(&self, container: &Container, pid: i32) -> Result<(), Error> {
+        let (engine, slot, base) = (self.clone(), container.slot.number(), container.slot.range().base);
         let failed = |e: network::internet::Error| Error::Conflict(format!("the network internet: {e}"));
-        let mut internet = self.internet.lock().unwrap_or_else(PoisonError::into_inner);
-        let internet = match &mut *internet {
-            Some(internet) => internet,
-            none => none.insert(network::internet::Internet::start(&wanted).map_err(failed)?),
-        };
-        let netns = network::namespace(pid).map_err(|e| Error::Conflict(e.to_string()))?;
-        internet.connect(container.slot.number(), netns.as_fd()).map(drop).map_err(failed)
+        networks::waited_for(move || {
+            let internet = engine.networks.internet(engine.settings.internet_pool).map_err(failed)?;
+            let netns = view::netns(pid, base)?;
+            internet.connect(slot, netns.as_fd()).map(drop).map_err(failed)
+        })
+        .await
     }
 
     /// Takes a container's way to the internet back; its namespace has taken the inner end along.
     fn disconnect(&self, container: &Container) {
-        if let Some(internet) = &*self.internet.lock().unwrap_or_else(PoisonError::into_inner)
-            && let Err(e) = internet.disconnect(container.slot.number())
-        {
+        if let Err(e) = self.networks.no_internet(container.slot.number()) {
             tracing::debug!("disconnecting: {e}");
         }
     }

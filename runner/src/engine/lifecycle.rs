@@ -198,10 +198,7 @@ impl Engine {
             if engine.containers().iter().any(|c| c.state().alive().is_some()) {
                 return;
             }
-            let internet = engine.internet.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(Err(e)) = internet.map(crate::container::network::internet::Internet::stop) {
-                tracing::warn!("the bridge stays: {e}");
-            }
+            engine.networks.close_internet(engine.settings.internet_pool);
             engine.networks.close();
             // Groups of those that have just ended are removed in the background.
             if let Err(e) = engine.groups.sweep(&engine.parent, &|_| false) {

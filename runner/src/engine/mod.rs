@@ -50,7 +50,6 @@ pub use settings::Settings;
 
 use crate::container::cgroup::Hierarchy;
 use crate::container::disk::{self, Disks};
-use crate::container::network::internet::Internet;
 use crate::container::spec::IdRange;
 use crate::image::{Limits, Store};
 use crate::spawner::client::{Client, Event};
@@ -87,7 +86,6 @@ pub struct Shared {
     pub(super) slots: Slots,
     /// Its networks.
     pub networks: networks::Networks,
-    pub(super) internet: Mutex<Option<Internet>>,
     pub(super) disks: Disks,
     pub(super) execs: Execs,
     pub(super) places: Arc<tokio::sync::Semaphore>,
@@ -147,7 +145,6 @@ impl Engine {
             parent: groups.parent(&settings.cgroup_parent),
             disks,
             networks: networks::Networks::open(&settings.state, &settings.run, &settings.allowed_ranges)?,
-            internet: Mutex::default(),
             slots: Slots::new(settings.first_id, settings.slots),
             events: Events::default(),
             execs: Execs::default(),

@@ -8,6 +8,7 @@ use super::Engine;
 use super::container::Container;
 use super::error::{Doing, Error};
 use super::mount::Source;
+use crate::container::network;
 use crate::container::rootfs;
 use crate::container::target::{self, Links};
 use nix::sched::CloneFlags;
@@ -108,6 +109,11 @@ fn running(pid: i32, base: u32) -> Result<OwnedFd, Error> {
     openat(&process, "root", flags, Mode::empty()).doing(|| "opening the container's root".into())
 }
 
+/// The network namespace of a container's first process, believed as its root is.
+pub(super) fn netns(pid: i32, base: u32) -> Result<OwnedFd, Error> {
+    network::namespace(process(pid, base)?.as_fd()).map_err(|e| Error::Network(e.to_string()))
+}
+
 /// `/proc/PID` of a process, if its ids are those of the container whose first is `base`.
 pub(super) fn process(pid: i32, base: u32) -> Result<OwnedFd, Error> {
     let doing = || "opening a container that has just ended".to_owned();
@@ -149,4 +155,23 @@ fn belong(base: u32) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::from(io::ErrorKind::PermissionDenied))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_another_processes_by_now_is_not_believed() {
+        // As if the container had ended and its number were this process's, whose namespaces are the host's.
+        let own = i32::try_from(std::process::id()).unwrap();
+        let by_number = std::fs::File::open(format!("/proc/{own}")).unwrap();
+        assert!(network::namespace(by_number.as_fd()).is_ok(), "who goes by the number is in the host's network");
+        for base in [1 << 24, 1 << 30] {
+            let said = netns(own, base).unwrap_err().to_string();
+            assert!(said.contains("has just ended"), "{said}");
+            assert!(running(own, base).is_err());
+        }
+        assert!(netns(i32::MAX, 1 << 24).is_err());
+    }
 }

@@ -76,6 +76,13 @@ pub(super) struct Making {
     pub(super) cgroups: Vec<OwnedFd>,
     /// What is made.
     pub(super) kind: Kind,
+    /// The number of the record that it is made for: its processes are called by it until they are something else.
+    pub(super) number: u64,
+}
+
+/// What the helper of that number is called, and its child until it becomes something else: at most 15 bytes.
+pub(super) fn called(number: u64) -> String {
+    format!("sandlot-{:x}", number & 0xfff_ffff)
 }
 
 /// What is made.
@@ -101,6 +108,9 @@ pub(super) fn make(alone: Alone, making: Making) -> io::Result<OwnedFd> {
 fn help(alone: Alone, making: Making) {
     let sync = making.sync.as_fd();
     let failed = |step: &str, e: io::Error| refuse(sync, Failure::setup(step, &e));
+    if let Err(e) = name(making.number) {
+        return failed("taking a name", e);
+    }
     if let Err(e) = keep_only(&making) {
         return failed("closing descriptors", e);
     }
@@ -159,6 +169,13 @@ fn act_as(user: u32) -> rustix::io::Result<()> {
     rustix::thread::set_thread_res_uid(None, Some(Uid::from_raw(user)), None)
 }
 
+/// Before it makes a child, which is called the same: should the helper be killed before it has told of the child, the spawner
+/// finds that one by its name.
+fn name(number: u64) -> io::Result<()> {
+    let name = std::ffi::CString::new(called(number)).map_err(io::Error::other)?;
+    Ok(rustix::thread::set_name(&name)?)
+}
+
 fn keep_only(making: &Making) -> io::Result<()> {
     let mut keep = vec![making.sync.as_fd()];
     keep.extend(making.cgroups.iter().map(AsFd::as_fd));
@@ -173,7 +190,7 @@ fn keep_only(making: &Making) -> io::Result<()> {
 
 /// In the child: waits until its ids are mapped, and becomes what it is to be.
 fn child(alone: Alone, making: Making, wait: OwnedFd) {
-    let Making { sync, cgroups, kind } = making;
+    let Making { sync, cgroups, kind, .. } = making;
     drop(cgroups);
     let done = await_word(&wait).map_err(|e| Failure::setup("waiting for the helper", &e));
     drop(wait);

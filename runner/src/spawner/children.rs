@@ -3,7 +3,7 @@
 use super::child::{self, Sign};
 use super::message::{Answer, Event, ExitStatus, Failure, Key, Reply, Streams};
 use super::record::{Outer, Phase, Record};
-use super::serve::{PIDFD, Reaping, Spawner};
+use super::serve::{After, PIDFD, Reaping, Spawner};
 use rustix::event::epoll;
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::io;
@@ -89,19 +89,23 @@ impl Spawner {
             record.phase = Phase::Broken(failure.clone());
         }
         match pidfd {
-            Some(pidfd) => self.reap(pidfd, asked.map(|asked| (asked, failure))),
-            None => self.fail(asked, failure),
+            Some(pidfd) => {
+                self.reap(pidfd, asked.map_or(After::Nothing, |asked| After::Tell(asked, failure)));
+            }
+            None => {
+                if let Some(asked) = asked {
+                    self.fail(asked, failure);
+                }
+            }
         }
     }
 
-    fn fail(&self, asked: Option<(u64, u64)>, failure: Failure) {
-        if let Some((connection, number)) = asked {
-            self.send(connection, &Answer::Reply(number, Reply::Failed(failure)), &[]);
-        }
+    fn fail(&self, (connection, number): (u64, u64), failure: Failure) {
+        self.send(connection, &Answer::Reply(number, Reply::Failed(failure)), &[]);
     }
 
     /// Takes note of a child that is to be reaped when it ends.
-    pub(super) fn reap(&mut self, pidfd: OwnedFd, then: Option<((u64, u64), Failure)>) {
+    pub(super) fn reap(&mut self, pidfd: OwnedFd, after: After) {
         self.next += 1;
         let token = self.next << 2 | PIDFD;
         // It may be watched already, as the process that it was to be.
@@ -112,7 +116,7 @@ impl Spawner {
             other => other,
         };
         let number = self.next;
-        self.reaping.insert(number, Reaping { pidfd, then });
+        self.reaping.insert(number, Reaping { pidfd, after });
         if watched.is_err() {
             self.reaped(number);
         }
@@ -120,14 +124,38 @@ impl Spawner {
 
     /// Whether what has ended was one of those; who waited for it is told.
     fn reaped(&mut self, number: u64) -> bool {
-        let Some(Reaping { pidfd, then }) = self.reaping.remove(&number) else { return false };
-        waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
-            .map(drop)
-            .unwrap_or_default();
-        if let Some((asked, failure)) = then {
-            self.fail(Some(asked), failure);
+        let Some(Reaping { pidfd, after }) = self.reaping.remove(&number) else { return false };
+        let status = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        let killed = status.is_ok_and(|status| status.is_some_and(|s| s.terminating_signal().is_some()));
+        match after {
+            After::Tell(asked, failure) => self.fail(asked, failure),
+            After::Helper(number) if killed => self.strays(number),
+            After::Helper(_) | After::Nothing => {}
         }
         true
+    }
+
+    /// Ends and reaps what a helper made and did not tell of, because it was killed in between (a container at its limit of
+    /// memory has it so): nobody else knows of it, and it would stay as a zombie. No number is another's by now, for
+    /// children of ours keep theirs until they are reaped.
+    fn strays(&mut self, number: u64) {
+        // What the helper said before its end comes first.
+        self.signs(number);
+        let name = child::called(number);
+        let children = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+        for pid in children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()) {
+            let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            if comm.trim_end() != name || self.records.values().any(|(_, record)| record.pid == pid) {
+                continue;
+            }
+            let pidfd = rustix::process::Pid::from_raw(pid)
+                .and_then(|pid| pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok());
+            if let Some(pidfd) = pidfd {
+                // It ends by itself, for nobody lets it go on; this is for one that is frozen.
+                pidfd_send_signal(&pidfd, Signal::KILL).unwrap_or_default();
+                self.reap(pidfd, After::Nothing);
+            }
+        }
     }
 
     pub(super) fn ended(&mut self, number: u64) {

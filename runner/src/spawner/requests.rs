@@ -4,7 +4,7 @@ use super::child::{self, GO, Kind, Making};
 use super::message::{self, Failure, INIT, Key, ProcessState, Reply, Request};
 use super::order::Order;
 use super::record::{Phase, Record};
-use super::serve::{SYNC, Spawner};
+use super::serve::{After, SYNC, Spawner};
 use crate::container::setup::Materials;
 use crate::container::spec::Container;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -182,7 +182,7 @@ impl Spawner {
             if let Some(pidfd) = pidfd {
                 // One that is ending already needs no signal.
                 pidfd_send_signal(&pidfd, Signal::KILL).unwrap_or_default();
-                self.reap(pidfd, None);
+                self.reap(pidfd, After::Nothing);
             }
         }
         Ok(Outcome::Now(Reply::Done, Vec::new()))
@@ -218,11 +218,11 @@ impl Spawner {
         self.next += 1;
         let number = self.next;
         self.watch(ours.as_fd(), number << 2 | SYNC).map_err(failed)?;
-        let helper = child::make(self.alone, Making { sync, cgroups, kind }).map_err(failed)?;
+        let helper = child::make(self.alone, Making { sync, cgroups, kind, number }).map_err(failed)?;
         record.sync = Some(ours);
         self.keys.insert(number, key.clone());
         self.records.insert(key, (number, record));
-        self.reap(helper, None);
+        self.reap(helper, After::Helper(number));
         Ok(())
     }
 }

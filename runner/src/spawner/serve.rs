@@ -98,8 +98,17 @@ pub(super) struct Spawner {
 /// its end is never waited for: all other containers would wait as well.
 pub(super) struct Reaping {
     pub(super) pidfd: OwnedFd,
-    /// Who is told when it has ended, and what.
-    pub(super) then: Option<((u64, u64), Failure)>,
+    pub(super) after: After,
+}
+
+/// What is done when one of those has ended.
+pub(super) enum After {
+    /// Nothing.
+    Nothing,
+    /// Somebody is told: a connection, the number of its request, and why.
+    Tell((u64, u64), Failure),
+    /// It was the helper of this number: what it made and did not tell of is looked for.
+    Helper(u64),
 }
 
 impl Spawner {

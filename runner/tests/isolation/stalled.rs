@@ -8,6 +8,7 @@ use sandlot::container::spec::{Init, Process, Stdio};
 use sandlot::spawner::client::Error;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::time::Duration;
 
 /// Far longer than anything here takes, far shorter than what never ends.
@@ -73,4 +74,63 @@ async fn a_name_of_any_length_is_refused_as_such() {
             other => panic!("{length}: expected a refusal, got {other:?}"),
         }
     }
+}
+
+/// Kills the next helper of a spawner (by ptrace(2)) in the moment after it has made a child and before it can tell of it, as
+/// the kernel may when a container has no memory left.
+const KILLER: &str = r#"
+import ctypes, os, signal, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long] * 4
+SEIZE, CONT, WALL, MADE = 0x4206, 7, 0x40000000, (1, 2, 3)
+spawner = int(sys.argv[1])
+if libc.ptrace(SEIZE, spawner, 0, 2 | 4 | 8) != 0:
+    sys.exit(os.strerror(ctypes.get_errno()))
+print("ready", flush=True)
+while True:
+    pid, status = os.waitpid(-1, WALL)
+    if not os.WIFSTOPPED(status):
+        continue
+    event = status >> 16
+    if event in MADE and pid != spawner:
+        os.kill(pid, signal.SIGKILL)
+        break
+    libc.ptrace(CONT, pid, 0, 0 if event else os.WSTOPSIG(status))
+"#;
+
+/// What a spawner's children are in: `Z` is a zombie.
+fn states(spawner: u32) -> Vec<String> {
+    let children = std::fs::read_to_string(format!("/proc/{spawner}/task/{spawner}/children")).unwrap();
+    let stat = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let state = |text: String| text.rsplit(") ").next().unwrap_or_default()[..1].to_owned();
+    children.split_whitespace().filter_map(stat).map(state).collect()
+}
+
+#[tokio::test]
+async fn a_child_whose_helper_was_killed_does_not_stay_as_a_zombie() {
+    let mut s = Spawned::new().await;
+    let (spec, fds) = s.container(Init::Only, None);
+    s.start(&spec, fds).await.unwrap();
+    let before = states(s.pid()).len();
+    for n in 0..3 {
+        let mut killer = Command::new("python3");
+        killer.args(["-c", KILLER, &s.pid().to_string()]).stdout(std::process::Stdio::piped());
+        let mut killer = killer.spawn().unwrap();
+        let mut ready = [0; 6];
+        killer.stdout.take().unwrap().read_exact(&mut ready).unwrap();
+        let refused = match n {
+            0 => s.client.begin(&"f".repeat(64), s.range, spec.profile, &[]).await.unwrap_err(),
+            _ => s.exec(&spec.id, "killed", sh("true")).await.unwrap_err(),
+        };
+        assert!(matches!(&refused, Error::Refused(_)), "{refused}");
+        assert!(killer.wait().unwrap().success());
+    }
+    let reaped = async {
+        while states(s.pid()).len() > before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let all = tokio::time::timeout(PATIENCE, reaped).await;
+    assert!(all.is_ok(), "what killed helpers made is still there: {:?}", states(s.pid()));
+    assert_eq!(s.exec(&spec.id, "after", sh("echo fine")).await.unwrap(), (0, "fine\n".to_owned()));
 }

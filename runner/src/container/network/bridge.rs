@@ -25,8 +25,6 @@ pub const INTERFACES: u8 = 16;
 const CONNECTIONS: u32 = 4096;
 /// Containers whose connections are counted.
 const COUNTED: u32 = 65_535;
-/// The other table of ours that may have switched forwarding on.
-const INTERNET: &str = "sandlot";
 
 /// What may be reached, and whose the table is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,9 +138,7 @@ impl Bridges {
     /// [`Error::Firewall`] with what nft says.
     pub fn start(settings: &Settings) -> Result<Self, Error> {
         let (prefix, table) = (format!("{OURS}{}", settings.tag), format!("sandlot_{}", settings.tag));
-        let strangers = firewall::strangers(&[&table, INTERNET])?;
-        firewall::load(&rules(&table, &prefix, &settings.allowed, strangers))?;
-        firewall::forward()?;
+        firewall::start(|strangers| rules(&table, &prefix, &settings.allowed, strangers))?;
         let outside = Mutex::new(Route::open().map_err(at("opening rtnetlink"))?);
         Ok(Self { prefix, table, outside })
     }
@@ -295,6 +291,7 @@ table inet {table} {{
         meta nfproto != ipv4 drop
         fib saddr . iif oif missing drop
         oifname "{prefix}*" goto neighbours
+        oifname "{OURS}*" reject with icmp admin-prohibited
         iifname "{prefix}{internal}*" reject with icmp admin-prohibited
         ct state established,related accept
         ct state new add @connections {{ ip saddr ct count over {CONNECTIONS} }} reject with icmp admin-prohibited

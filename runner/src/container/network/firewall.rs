@@ -1,8 +1,11 @@
 //! Loading nftables' rules, once for each table; and what every table of ours has in common.
 //!
-//! All interfaces of ours begin with [`OURS`]; whose they are and of what kind the rest of the name says. A table lets
-//! through what is another table's business, so that several do not stand in each other's way.
+//! All interfaces of ours begin with [`OURS`], all tables with `sandlot_`; whose they are and of what kind the rest of the
+//! name says. A table lets through what is another table's business, so that several engines do not stand in each other's
+//! way. What they share is whether the host forwards: it is looked at and changed by one of them at a time.
 
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
@@ -27,11 +30,14 @@ pub enum Error {
     Forwarding(io::Error),
 }
 
-/// What becomes of packets that are no container's: `drop` on a host that did not forward before one of ours switched
-/// that on. `tables` are those that may say so already.
-pub(super) fn strangers(tables: &[&str]) -> Result<&'static str, Error> {
+/// Loads a table whose rules are made by `rules` of what becomes of packets that are no container's, and switches
+/// forwarding on. That is `drop` on a host that did not forward before an engine, this one or another, switched that on.
+pub(super) fn start(rules: impl FnOnce(&str) -> String) -> Result<(), Error> {
+    let _turn = turn()?;
     let was = std::fs::read_to_string(FORWARDING).map_err(Error::Forwarding)?;
-    Ok(if was.trim() == "0" || tables.iter().any(|table| shut(table)) { "drop" } else { "accept" })
+    let shut = was.trim() == "0" || tables().unwrap_or_default().iter().any(|table| shut(table));
+    load(&rules(if shut { "drop" } else { "accept" }))?;
+    forward()
 }
 
 /// Switches forwarding on.
@@ -39,8 +45,15 @@ pub(super) fn forward() -> Result<(), Error> {
     std::fs::write(FORWARDING, "1").map_err(Error::Forwarding)
 }
 
+/// While it is kept no other engine in this network namespace looks at forwarding or changes it.
+fn turn() -> Result<File, Error> {
+    let file = File::open(FORWARDING).map_err(Error::Forwarding)?;
+    flock(&file, FlockOperation::LockExclusive).map_err(|e| Error::Forwarding(e.into()))?;
+    Ok(file)
+}
+
 /// Whether a table keeps the host from forwarding what is not a container's: who loaded it switched forwarding on.
-fn shut(table: &str) -> bool {
+pub(super) fn shut(table: &str) -> bool {
     let mut nft = nft();
     nft.args(["list", "chain", "inet", table, "strangers"]);
     nft.stdin(Stdio::null()).output().is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("drop"))
@@ -48,19 +61,24 @@ fn shut(table: &str) -> bool {
 
 /// Takes a table away. A host that did not forward before forwards nothing again, once the last of our tables is gone.
 pub(super) fn unload(table: &str) -> Result<(), Error> {
+    let _turn = turn()?;
     let was_off = shut(table);
     load(&format!("delete table inet {table}\n"))?;
-    if was_off && !any() {
+    // What cannot be asked may be there.
+    if was_off && tables().is_some_and(|left| left.is_empty()) {
         std::fs::write(FORWARDING, "0").map_err(Error::Forwarding)?;
     }
     Ok(())
 }
 
-/// Whether an engine's table is left. What cannot be asked may be there.
-fn any() -> bool {
+/// The tables of all engines here; none if nft cannot be asked.
+fn tables() -> Option<Vec<String>> {
     let mut nft = nft();
     nft.args(["list", "tables"]);
-    nft.stdin(Stdio::null()).output().map_or(true, |o| String::from_utf8_lossy(&o.stdout).contains("sandlot"))
+    let output = nft.stdin(Stdio::null()).output().ok().filter(|o| o.status.success())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let name = |line: &str| line.strip_prefix("table inet ").map(|name| name.trim().to_owned());
+    Some(text.lines().filter_map(name).filter(|name| name.starts_with("sandlot")).collect())
 }
 
 /// Loads a rule set as one transaction.

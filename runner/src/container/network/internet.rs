@@ -6,6 +6,9 @@
 //! address than the interface's own, and bounds connections. When a container's network namespace goes, so do its
 //! interface and its route.
 //!
+//! Interfaces and table carry the engine's tag, and an address that another engine's container has is passed over, so that
+//! several engines on one host do not meet.
+//!
 //! Works in the network namespace of the calling thread. A table of somebody else that drops forwarded packets (a
 //! firewall's, Docker's) still has its say: that is for the host's administrator.
 
@@ -16,10 +19,12 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
 
-/// The table's name.
-const TABLE: &str = "sandlot";
-/// How the host's ends are named, before the slot's number.
-const PREFIX: &str = "slt";
+/// How the host's ends are named, before the engine's tag and the slot's number: a letter that no tag has comes after [`OURS`].
+const KIND: &str = "x";
+/// Engines whose containers have the same slots: each takes another /16.
+const POOLS: u32 = 8;
+/// The step at which it is found out that an address is another engine's.
+const ROUTE: &str = "adding the route";
 /// The container's end.
 const INSIDE: &str = "eth0";
 /// How many containers may have an address: a /16, less the gateway and both ends.
@@ -30,7 +35,9 @@ const CONNECTIONS: u32 = 1024;
 /// What may be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The first address of a /16 that nobody else here uses.
+    /// Five letters or digits that no other engine of this host has.
+    pub tag: String,
+    /// The first address of a /16 that nobody else here uses; seven more follow it, for other engines.
     pub pool: Ipv4Addr,
     /// Name servers: reachable at port 53, wherever they are.
     pub resolvers: Vec<Ipv4Addr>,
@@ -42,6 +49,9 @@ pub enum Error {
     /// The firewall could not be loaded, so no container gets an interface.
     #[error(transparent)]
     Firewall(#[from] firewall::Error),
+    /// That it is loaded could not be noted.
+    #[error("noting that the firewall is loaded: {0}")]
+    Mark(io::Error),
     /// More containers than addresses.
     #[error("no address is left for a container: at most {SLOTS} have one")]
     Slot,
@@ -65,21 +75,23 @@ fn at(step: &'static str) -> impl Fn(io::Error) -> Error {
 /// A loaded firewall: the proof that containers may be connected.
 #[derive(Debug)]
 pub struct Internet {
+    prefix: String,
+    table: String,
     pool: u32,
 }
 
 impl Internet {
-    /// Loads the firewall, replacing that of an earlier engine in one step, and switches forwarding on. A host that did
-    /// not forward before still forwards nothing that is not a container's.
+    /// Loads the firewall, replacing that of an earlier engine of this tag in one step, and switches forwarding on. A host
+    /// that did not forward before still forwards nothing that is not a container's.
     ///
     /// # Errors
     /// [`Error::Firewall`] with what nft says.
     pub fn start(settings: &Settings) -> Result<Self, Error> {
         let pool = settings.pool.to_bits() & 0xffff_0000;
-        let strangers = firewall::strangers(&[TABLE])?;
-        firewall::load(&rules(Ipv4Addr::from_bits(pool), &settings.resolvers, strangers))?;
-        firewall::forward()?;
-        Ok(Self { pool })
+        let prefix = format!("{OURS}{KIND}{}", settings.tag);
+        let table = format!("sandlot_{}_internet", settings.tag);
+        firewall::start(|strangers| rules(&table, &prefix, &settings.resolvers, strangers))?;
+        Ok(Self { prefix, table, pool })
     }
 
     /// Gives the network namespace of a container the interface `eth0` with the address of `slot` (no two containers that
@@ -91,9 +103,22 @@ impl Internet {
         if slot >= SLOTS {
             return Err(Error::Slot);
         }
-        let (gateway, address) =
-            (Ipv4Addr::from_bits(self.pool + 1), Ipv4Addr::from_bits(self.pool + 2 + slot));
-        let name = format!("{PREFIX}{slot}");
+        let mut done = Err(Error::Slot);
+        for pool in (0..POOLS).map(|n| self.pool.wrapping_add(n << 16)) {
+            done = self.connect_in(pool, slot, netns);
+            match &done {
+                Err(Error::Interface { step: ROUTE, source })
+                    if source.kind() == io::ErrorKind::AlreadyExists => {}
+                _ => break,
+            }
+        }
+        done
+    }
+
+    /// The same, with an address of that /16.
+    fn connect_in(&self, pool: u32, slot: u32, netns: BorrowedFd<'_>) -> Result<Ipv4Addr, Error> {
+        let (gateway, address) = (Ipv4Addr::from_bits(pool + 1), Ipv4Addr::from_bits(pool + 2 + slot));
+        let name = self.name(slot);
         let outside = Route::open().map_err(at("opening rtnetlink"))?;
         self.disconnect(slot)?;
         outside.add_pair(&name, INSIDE, netns).map_err(at("making both ends"))?;
@@ -108,24 +133,29 @@ impl Internet {
         done.map(|()| address)
     }
 
+    /// At most 12 bytes: the kernel takes 15.
+    fn name(&self, slot: u32) -> String {
+        format!("{}{slot:04x}", self.prefix)
+    }
+
     /// Takes the interface of a slot away; one that is not there is.
     ///
     /// # Errors
     /// What the kernel answers.
     pub fn disconnect(&self, slot: u32) -> Result<(), Error> {
         let outside = Route::open().map_err(at("opening rtnetlink"))?;
-        match outside.index(&format!("{PREFIX}{slot}")) {
+        match outside.index(&self.name(slot)) {
             Ok(index) => outside.remove(index).map_err(at("removing an earlier end")),
             Err(_) => Ok(()),
         }
     }
 
-    /// Unloads the firewall; for an engine that is taken off a host, after its containers.
+    /// Unloads the firewall; for an engine that stops, after its containers.
     ///
     /// # Errors
     /// [`Error::Firewall`] with what nft says.
-    pub fn stop(self) -> Result<(), Error> {
-        Ok(firewall::unload(TABLE)?)
+    pub fn stop(&self) -> Result<(), Error> {
+        Ok(firewall::unload(&self.table)?)
     }
 }
 
@@ -133,7 +163,7 @@ fn bring_up(route: &Route, name: &str, gateway: Ipv4Addr, address: Ipv4Addr) -> 
     let index = route.index(name).map_err(at("finding the host's end"))?;
     route.address(index, gateway, 32).map_err(at("giving the host's end its address"))?;
     route.up(index).map_err(at("bringing up the host's end"))?;
-    route.route_to(address, index).map_err(at("adding the route"))?;
+    route.first_route_to(address, index).map_err(at(ROUTE))?;
     Ok(index)
 }
 
@@ -146,14 +176,14 @@ fn set_up(route: &Route, gateway: Ipv4Addr, address: Ipv4Addr) -> io::Result<()>
 }
 
 /// The whole table. Where a packet is refused the container is told so at once, and its programs need not wait.
-fn rules(pool: Ipv4Addr, resolvers: &[Ipv4Addr], strangers: &str) -> String {
+fn rules(table: &str, prefix: &str, resolvers: &[Ipv4Addr], strangers: &str) -> String {
     let resolvers = resolvers.iter().map(Ipv4Addr::to_string).collect::<Vec<_>>().join(", ");
     let resolvers =
         if resolvers.is_empty() { String::new() } else { format!("elements = {{ {resolvers} }}") };
     format!(
-        r#"add table inet {TABLE}
-delete table inet {TABLE}
-table inet {TABLE} {{
+        r#"add table inet {table}
+delete table inet {table}
+table inet {table} {{
     set resolvers {{ type ipv4_addr; {resolvers}; }}
     set connections {{ type ipv4_addr; size {SLOTS}; flags dynamic; }}
     set private {{
@@ -162,9 +192,9 @@ table inet {TABLE} {{
     }}
     chain forward {{
         type filter hook forward priority filter; policy accept
-        iifname "{PREFIX}*" goto outgoing
-        oifname "{PREFIX}*" ct state established,related accept
-        oifname "{PREFIX}*" drop
+        iifname "{prefix}*" goto outgoing
+        oifname "{prefix}*" ct state established,related accept
+        oifname "{prefix}*" drop
         goto strangers
     }}
     chain strangers {{
@@ -175,7 +205,7 @@ table inet {TABLE} {{
     chain outgoing {{
         meta nfproto != ipv4 drop
         fib saddr . iif oif missing drop
-        oifname "{PREFIX}*" reject with icmp admin-prohibited
+        oifname "{OURS}*" reject with icmp admin-prohibited
         ct state established,related accept
         ct state new add @connections {{ ip saddr ct count over {CONNECTIONS} }} reject with icmp admin-prohibited
         ip daddr @resolvers meta l4proto {{ tcp, udp }} th dport 53 accept
@@ -185,12 +215,12 @@ table inet {TABLE} {{
     }}
     chain input {{
         type filter hook input priority filter; policy accept
-        iifname "{PREFIX}*" meta nfproto != ipv4 drop
-        iifname "{PREFIX}*" reject with icmp admin-prohibited
+        iifname "{prefix}*" meta nfproto != ipv4 drop
+        iifname "{prefix}*" reject with icmp admin-prohibited
     }}
     chain postrouting {{
         type nat hook postrouting priority srcnat; policy accept
-        ip saddr {pool}/16 iifname "{PREFIX}*" masquerade
+        iifname "{prefix}*" masquerade
     }}
 }}
 "#

@@ -30,13 +30,8 @@ const BACKLOG: i32 = 128;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The process, or its network namespace, is gone.
-    #[error("the network namespace of process {pid} cannot be opened: {source}")]
-    Namespace {
-        /// The host's number of the process.
-        pid: i32,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("the network namespace of a process that has just ended cannot be opened: {0}")]
+    Namespace(io::Error),
     /// The namespace could not be entered, or no socket made there.
     #[error("no socket could be made in the container's network namespace: {0}")]
     Enter(io::Error),
@@ -61,13 +56,14 @@ pub enum Error {
     },
 }
 
-/// The network namespace of a process, by the host's number. It stays while the descriptor is open.
+/// The network namespace of a process, by a descriptor of its `/proc/PID`: a number could be another's by now. It stays
+/// while the descriptor is open.
 ///
 /// # Errors
 /// [`Error::Namespace`] if the process is gone.
-pub fn namespace(pid: i32) -> Result<OwnedFd, Error> {
-    rustix::fs::open(format!("/proc/{pid}/ns/net"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|e| Error::Namespace { pid, source: e.into() })
+pub fn namespace(process: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
+    rustix::fs::openat(process, "ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| Error::Namespace(e.into()))
 }
 
 /// Connects to `port` on the loopback device of `netns`, by IPv4 or else by IPv6; a non-blocking stream. Waits up to 5 s.

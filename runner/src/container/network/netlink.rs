@@ -172,11 +172,12 @@ impl Route {
 
     /// Adds a route to one address behind an interface, in place of one that leads elsewhere.
     pub(super) fn route_to(&self, address: Ipv4Addr, index: u32) -> io::Result<()> {
-        const SCOPE_LINK: u8 = 253;
-        let mut body = route(32, SCOPE_LINK);
-        body.extend(attribute(RTA_DST, &address.octets()));
-        body.extend(attribute(RTA_OIF, &index.to_ne_bytes()));
-        self.ask(RTM_NEWROUTE, PUT, &body)
+        self.ask(RTM_NEWROUTE, PUT, &route_behind(address, index))
+    }
+
+    /// The same where nothing leads to that address yet; else `AlreadyExists`.
+    pub(super) fn first_route_to(&self, address: Ipv4Addr, index: u32) -> io::Result<()> {
+        self.ask(RTM_NEWROUTE, MAKE, &route_behind(address, index))
     }
 
     /// Adds a route to everything, in place of one that there is.
@@ -225,6 +226,14 @@ fn route(prefix: u8, scope: u8) -> Vec<u8> {
     const PROTOCOL_BOOT: u8 = 3;
     const UNICAST: u8 = 1;
     vec![AF_INET, prefix, 0, 0, TABLE_MAIN, PROTOCOL_BOOT, scope, UNICAST, 0, 0, 0, 0]
+}
+
+fn route_behind(address: Ipv4Addr, index: u32) -> Vec<u8> {
+    const SCOPE_LINK: u8 = 253;
+    let mut body = route(32, SCOPE_LINK);
+    body.extend(attribute(RTA_DST, &address.octets()));
+    body.extend(attribute(RTA_OIF, &index.to_ne_bytes()));
+    body
 }
 
 /// `struct rtattr`, padded to four bytes.

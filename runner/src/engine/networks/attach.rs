@@ -3,12 +3,13 @@
 use super::directory::{Named, Outside, Place};
 use super::ports::{self, Ports, Proxy, Published};
 use super::{Endpoint, Live, Network, Way, dns};
-use crate::container::network::{self, bridge, nameserver};
+use crate::container::network::{bridge, nameserver};
 use crate::engine::Engine;
 use crate::engine::container::Container;
 use crate::engine::error::{Doing, Error};
 use crate::engine::record::Record;
-use std::os::fd::AsFd;
+use crate::engine::view;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, PoisonError};
 
 /// Addresses that a container holds which is being started; dropping gives them back.
@@ -134,14 +135,15 @@ impl Engine {
         pid: i32,
     ) -> Result<(), Error> {
         let ports = self.networks.interfaces(&reserved.endpoints, container.slot.number())?;
-        let engine = self.clone();
+        let (engine, base) = (self.clone(), container.slot.range().base);
         let plugged = move || {
             let bridges = engine.networks.bridges()?;
-            let netns = network::namespace(pid).map_err(failed)?;
-            bridges.connect(&ports, netns.as_fd(), nameserver::open).map_err(failed)
+            let netns = view::netns(pid, base)?;
+            let sockets = bridges.connect(&ports, netns.as_fd(), nameserver::open).map_err(failed)?;
+            Ok((sockets, netns))
         };
-        let sockets = waited_for(plugged).await?;
-        self.networks.serve(&container.record(), &reserved.endpoints, sockets, pid)?;
+        let reached = waited_for(plugged).await?;
+        self.networks.serve(&container.record(), &reserved.endpoints, reached)?;
         self.networks.lead(&container.id, std::mem::take(&mut reserved.ports))
     }
 
@@ -170,15 +172,15 @@ impl Engine {
         for live in record.endpoints.iter().filter_map(|e| e.live.as_ref()) {
             self.networks.retake(live);
         }
-        let engine = self.clone();
+        let (engine, base) = (self.clone(), container.slot.range().base);
         let again = move || {
             engine.networks.bridges()?;
-            let netns = network::namespace(pid).map_err(failed)?;
-            nameserver::open_in(netns.as_fd()).map_err(failed)
+            let netns = view::netns(pid, base)?;
+            Ok((nameserver::open_in(netns.as_fd()).map_err(failed)?, netns))
         };
         let served = waited_for(again)
             .await
-            .and_then(|sockets| self.networks.serve(&record, &record.endpoints, sockets, pid))
+            .and_then(|reached| self.networks.serve(&record, &record.endpoints, reached))
             .and_then(|()| self.networks.lead(&record.id, Ports::bind_again(&record.published)));
         if let Err(e) = served {
             tracing::warn!(container = container.id, "its networks: {e}");
@@ -191,7 +193,7 @@ fn failed(e: impl std::fmt::Display) -> Error {
 }
 
 /// Does what takes a moment on a thread that may wait.
-pub(super) async fn waited_for<T: Send + 'static>(
+pub(in crate::engine) async fn waited_for<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other).doing(|| "connecting".into())?
@@ -224,14 +226,13 @@ impl super::Networks {
         &self,
         record: &Record,
         endpoints: &[Endpoint],
-        sockets: nameserver::Sockets,
-        pid: i32,
+        (sockets, netns): (nameserver::Sockets, OwnedFd),
     ) -> Result<(), Error> {
         self.enlist(record, endpoints);
         let servers: Vec<_> = record.host.dns.iter().filter_map(|server| server.parse().ok()).collect();
         let upstream = match servers.as_slice() {
             [] => dns::Upstream::Host,
-            _ => dns::Upstream::Inside { netns: Arc::new(network::namespace(pid).map_err(failed)?), servers },
+            _ => dns::Upstream::Inside { netns: Arc::new(netns), servers },
         };
         let server =
             dns::Server::start(sockets, &record.id, Arc::clone(&self.directory), upstream).map_err(failed)?;

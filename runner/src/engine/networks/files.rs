@@ -66,7 +66,7 @@ fn resolv_conf(record: &Record, way: Way, endpoints: &[Endpoint]) -> String {
 }
 
 /// The host's name servers; one on the host's loopback cannot be reached from a container, so it is left out.
-pub(in crate::engine) fn resolvers() -> Vec<Ipv4Addr> {
+pub(super) fn resolvers() -> Vec<Ipv4Addr> {
     let text = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let servers = text.lines().filter_map(|l| l.strip_prefix("nameserver")?.trim().parse::<Ipv4Addr>().ok());
     servers.filter(|s| !s.is_loopback()).collect()

@@ -3,10 +3,11 @@
 use super::attach::{interface, waited_for};
 use super::request::EndpointRequest;
 use super::{Endpoint, INTERNET, Live, NONE, Network, Way, files};
-use crate::container::network::{self, bridge};
+use crate::container::network::bridge;
 use crate::engine::Engine;
 use crate::engine::container::Container;
 use crate::engine::error::{Doing, Error};
+use crate::engine::view;
 use crate::image::place::open_inside;
 use rustix::fs::OFlags;
 use std::io::{Read, Seek, Write};
@@ -80,9 +81,9 @@ impl Engine {
     async fn plug_in(&self, container: &Arc<Container>, pid: i32, all: Vec<Endpoint>) -> Result<(), Error> {
         let mut ports = self.networks.interfaces(&all, container.slot.number())?;
         let Some(port) = ports.pop() else { return Ok(()) };
-        let engine = self.clone();
+        let (engine, base) = (self.clone(), container.slot.range().base);
         let connect = move || {
-            let netns = network::namespace(pid).map_err(|e| Error::Network(e.to_string()))?;
+            let netns = view::netns(pid, base)?;
             let done = engine.networks.bridges()?.connect(&[port], netns.as_fd(), || Ok(()));
             done.map_err(|e| Error::Network(e.to_string()))
         };
@@ -135,12 +136,12 @@ impl Engine {
         let next = self.networks.interfaces(left, slot)?;
         let next = next.into_iter().find(|p| p.reach == bridge::Reach::Outside);
         let gone = interface(&self.networks.find(&gone.network)?, gone, slot, bridge::Default::Here);
-        let engine = self.clone();
+        let (engine, base) = (self.clone(), container.slot.range().base);
         let disconnect = move || {
             let failed = |e: bridge::Error| Error::Network(e.to_string());
             let bridges = engine.networks.bridges()?;
             bridges.disconnect(slot, index).map_err(failed)?;
-            let netns = network::namespace(pid).map_err(|e| Error::Network(e.to_string()))?;
+            let netns = view::netns(pid, base)?;
             match next {
                 Some(next) if gone.reach == bridge::Reach::Outside => {
                     bridges.make_default(&next, netns.as_fd()).map_err(failed)

@@ -9,14 +9,17 @@ mod directory;
 mod dns;
 mod endpoint;
 mod files;
+mod internet;
 mod live;
 pub mod ports;
 pub mod request;
 mod subnets;
 
+pub(super) use attach::waited_for;
 pub(super) use endpoint::wanted;
 pub use endpoint::{Endpoint, Live, Way};
-pub(super) use files::{files, resolvers};
+pub(super) use files::files;
+use files::resolvers;
 
 use super::error::{Doing, Error};
 use crate::container::network::bridge::{self, Bridges, Neighbours, Reach};
@@ -108,6 +111,7 @@ pub struct Networks {
     /// The published ports of containers that run.
     proxies: Mutex<HashMap<String, ports::Proxy>>,
     places: ports::Places,
+    internet: internet::Loading,
     /// Stands for a loaded firewall, also when the engine that loaded it is gone.
     mark: PathBuf,
 }
@@ -148,6 +152,7 @@ impl Networks {
             servers: Mutex::default(),
             proxies: Mutex::default(),
             places: ports::Places::default(),
+            internet: internet::Loading::new(run.join("internet")),
             mark: run.join("bridges"),
         };
         networks.default_network()?;

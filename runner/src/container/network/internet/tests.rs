@@ -12,9 +12,13 @@ const PRIVATE: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 7);
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 9);
 
-/// A host of its own (the thread that made it is in it), the world behind it, and two containers.
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
+fn settings(tag: &str) -> Settings {
+    Settings { tag: tag.into(), pool: Ipv4Addr::new(10, 213, 0, 0), resolvers: vec![RESOLVER] }
+}
+
+/// A host of its own (the thread that made it is in it), the world behind it, and two containers.
 struct World {
     internet: Internet,
     world: OwnedFd,
@@ -48,8 +52,7 @@ impl World {
         for address in [PRIVATE, METADATA, RESOLVER] {
             host.route_to(address, wan).unwrap();
         }
-        let settings = Settings { pool: Ipv4Addr::new(10, 213, 0, 0), resolvers: vec![RESOLVER] };
-        let internet = Internet::start(&settings).unwrap();
+        let internet = Internet::start(&settings("tests")).unwrap();
         let mut listeners = vec![TcpListener::bind("0.0.0.0:80").unwrap()];
         let containers = [0, 1].map(|slot| {
             let netns = fresh();
@@ -192,8 +195,7 @@ fn a_host_that_did_not_forward_forwards_nothing_else() {
         .unwrap();
         assert!(!w.from(&office, PUBLIC, 80), "the host became a router");
         // An engine that is started again finds forwarding on, and knows that it was itself.
-        let settings = Settings { pool: Ipv4Addr::new(10, 213, 0, 0), resolvers: vec![] };
-        let again = Internet::start(&settings).unwrap();
+        let again = Internet::start(&settings("tests")).unwrap();
         assert!(!w.from(&office, PUBLIC, 80));
         assert!(w.from(&w.containers[0].0, PUBLIC, 80), "containers go on");
         again.stop().unwrap();
@@ -213,6 +215,36 @@ fn a_slot_is_used_again_and_slots_end() {
         assert!(!w.from(&w.containers[0].0, PUBLIC, 80), "the earlier one has lost it");
         assert!(matches!(w.internet.connect(SLOTS, netns.as_fd()), Err(Error::Slot)));
         assert!(w.internet.connect(2, netns.as_fd()).is_err(), "a second eth0");
-        assert!(Route::open().unwrap().index("slt2").is_err(), "nothing is left");
+        assert!(Route::open().unwrap().index("slxtests0002").is_err(), "nothing is left");
+    });
+}
+
+#[test]
+fn two_engines_on_one_host_leave_each_others_containers_alone() {
+    in_a_world(|w| {
+        let other = Internet::start(&settings("other")).unwrap();
+        let theirs = [0, 1].map(|slot| {
+            let netns = fresh();
+            let address = other.connect(slot, netns.as_fd()).unwrap();
+            (netns, address)
+        });
+        // The same slots, and every address is somebody's own.
+        assert_eq!(theirs.each_ref().map(|(_, a)| a.octets()), [[10, 214, 0, 2], [10, 214, 0, 3]]);
+        for (container, _) in w.containers.iter().chain(&theirs) {
+            assert!(w.from(container, PUBLIC, 80), "one engine's start cut the other's containers off");
+            for (_, address) in w.containers.iter().chain(&theirs) {
+                let own = within(container.as_fd(), || UdpSocket::bind((*address, 0))).is_ok();
+                assert!(own || !w.from(container, *address, 80), "{address} was reached");
+            }
+        }
+        other.disconnect(0).unwrap();
+        assert!(w.from(&w.containers[0].0, PUBLIC, 80), "the other's slot was taken away");
+        // The first one goes. It had switched forwarding on; the other is still at work, and the host is still no router.
+        w.internet.stop().unwrap();
+        assert_eq!(std::fs::read_to_string(FORWARDING).unwrap().trim(), "1");
+        assert!(w.from(&theirs[1].0, PUBLIC, 80), "one engine's end cut the other's containers off");
+        assert!(firewall::shut("sandlot_other_internet"), "the host became a router");
+        other.stop().unwrap();
+        assert_eq!(std::fs::read_to_string(FORWARDING).unwrap().trim(), "0", "the last one switches it off");
     });
 }
