@@ -39,6 +39,7 @@ pub struct Sandbox {
     catalogue: Vec<String>,
     settings: Vec<String>,
     blanks: usize,
+    engine_settings: Vec<(&'static str, &'static str)>,
     netns: Option<Netns>,
     dir: TempDir,
 }
@@ -56,9 +57,21 @@ impl Sandbox {
         let dir = tempfile::Builder::new().prefix("sandlot-test-").tempdir()?;
         std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let spawner = start_spawner(dir.path()).await?;
-        let engine = start_engine(dir.path(), 0, netns.as_ref())?;
+        let engine = start_engine(dir.path(), 0, &[], netns.as_ref())?;
         let (port, catalogue, settings, blanks) = (free_port()?, Vec::new(), Vec::new(), 0);
-        let sandbox = Self { spawner, engine, server: None, port, catalogue, settings, blanks, netns, dir };
+        let engine_settings = Vec::new();
+        let sandbox = Self {
+            spawner,
+            engine,
+            server: None,
+            port,
+            catalogue,
+            settings,
+            blanks,
+            engine_settings,
+            netns,
+            dir,
+        };
         sandbox.engine_answers().await?;
         Ok(sandbox)
     }
@@ -98,6 +111,17 @@ impl Sandbox {
     /// How many containers the engine begins before anybody asks, once it is started (again).
     pub fn blanks(&mut self, number: usize) {
         self.blanks = number;
+    }
+
+    /// The engine's process.
+    #[must_use]
+    pub fn engine_pid(&self) -> u32 {
+        self.engine.pid()
+    }
+
+    /// A setting of the engine by the name of its variable, once it is started (again).
+    pub fn engine_setting(&mut self, name: &'static str, value: &'static str) {
+        self.engine_settings.push((name, value));
     }
 
     /// More arguments of the web server, as `--sessions=1`, once it is started (again).
@@ -250,7 +274,8 @@ impl Sandbox {
         match part {
             Part::Spawner => self.spawner = start_spawner(self.dir.path()).await?,
             Part::Engine => {
-                self.engine = start_engine(self.dir.path(), self.blanks, self.netns.as_ref())?;
+                self.engine =
+                    start_engine(self.dir.path(), self.blanks, &self.engine_settings, self.netns.as_ref())?;
                 self.engine_answers().await?;
             }
             Part::Server => {
@@ -345,7 +370,12 @@ async fn start_spawner(dir: &Path) -> Result<Running> {
     Ok(running)
 }
 
-fn start_engine(dir: &Path, blanks: usize, netns: Option<&Netns>) -> Result<Running> {
+fn start_engine(
+    dir: &Path,
+    blanks: usize,
+    settings: &[(&str, &str)],
+    netns: Option<&Netns>,
+) -> Result<Running> {
     let program = crate::program("sandlot")?;
     let mut command = match netns {
         Some(netns) => netns.command(&program),
@@ -356,5 +386,6 @@ fn start_engine(dir: &Path, blanks: usize, netns: Option<&Netns>) -> Result<Runn
     command.arg("--bind-root").arg(dir.join("binds"));
     // What there is of control groups is what the test made; a test of blanks asks for them.
     command.env("SANDLOT_CGROUP_PARENT", mark(dir)).env("SANDLOT_BLANKS", blanks.to_string());
+    command.envs(settings.iter().copied());
     Running::start(&mut command, &dir.join("engine.log"))
 }

@@ -4,7 +4,7 @@ use super::body::Body;
 use super::error::{Answer, Error};
 use super::filters::Filters;
 use super::query::Parameters;
-use crate::engine::volumes::Volume;
+use crate::engine::volumes::{Volume, Wish};
 use crate::engine::{self, Engine};
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -28,11 +28,9 @@ pub(super) struct Creation {
 /// `POST /volumes/create`
 pub(super) async fn create(State(engine): State<Engine>, Body(wanted): Body<Creation>) -> Answer<Response> {
     engine::mount::driver(wanted.driver.as_deref().unwrap_or_default())?;
-    if wanted.driver_opts.is_some_and(|o| !o.is_empty()) {
-        return Err(Error::bad("volume options are refused: they could mount anything of the host"));
-    }
     let name = wanted.name.unwrap_or_default();
-    let volume = engine.create_volume(&name, wanted.labels.unwrap_or_default())?;
+    let (labels, options) = (wanted.labels.unwrap_or_default(), wanted.driver_opts.unwrap_or_default());
+    let volume = engine.create_volume(&name, Wish { labels, options })?;
     Ok((StatusCode::CREATED, Json(volume)).into_response())
 }
 

@@ -67,6 +67,15 @@ pub struct Arguments {
         value_name = "BYTES"
     )]
     image_limit: i64,
+    /// The most that a volume holds for which no size is said (0: as much as there is)
+    #[arg(
+        long,
+        env = "SANDLOT_VOLUME_SIZE",
+        value_parser = values::bytes,
+        default_value = "1g",
+        value_name = "BYTES"
+    )]
+    volume_size: i64,
     /// How many containers are begun before anybody asks for one (0: none)
     #[arg(long, env = "SANDLOT_BLANKS", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=64))]
     blanks: u16,
@@ -103,8 +112,13 @@ impl Arguments {
         if log_limit < 1 << 20 {
             return Err("--log-limit: at least 1m is needed".to_owned());
         }
+        let volume = u64::try_from(self.volume_size).unwrap_or_default();
+        if (1..crate::container::disk::SMALLEST).contains(&volume) {
+            return Err("--volume-size: at least 16m is needed, or 0 for no bound".to_owned());
+        }
         Ok(Settings {
             image_limit,
+            volume: Some(volume).filter(|bytes| *bytes > 0),
             log_limit,
             socket: or_below(self.socket, "engine.sock"),
             server: Some((or_below(self.server_socket, "server.sock"), server_uid)),

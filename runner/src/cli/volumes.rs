@@ -46,15 +46,21 @@ pub(super) struct Create {
     /// The driver: there is one, local
     #[arg(short, long, default_value = "local")]
     driver: String,
+    /// size=BYTES: the most that it may hold (the engine's own bound without)
+    #[arg(short, long = "opt", value_parser = values::full_pair, value_name = "KEY=VALUE")]
+    options: Vec<(String, String)>,
     /// Its name; one is drawn without
     name: Option<String>,
 }
 
 impl Create {
     async fn run(self, client: &Client) -> Result<u8, Error> {
-        let labels: serde_json::Map<String, Value> =
-            self.label.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
-        let body = json!({ "Name": self.name, "Driver": self.driver, "Labels": labels });
+        let map = |pairs: Vec<(String, String)>| -> serde_json::Map<String, Value> {
+            pairs.into_iter().map(|(key, value)| (key, Value::from(value))).collect()
+        };
+        let (labels, options) = (map(self.label), map(self.options));
+        let body =
+            json!({ "Name": self.name, "Driver": self.driver, "Labels": labels, "DriverOpts": options });
         let made: Value = client.json(Call::post("/volumes/create").json(&body)?).await?;
         format::line(&format::text(&made["Name"])).map(|()| 0)
     }

@@ -8,14 +8,12 @@
 //! are may still write (times [`Settings::overcommit_percent`]). The filesystem has no journal: after a power cut a
 //! container's files may be damaged, which its overlay (`volatile`) would be anyway.
 
+mod filesystem;
+
 use super::spec::IdRange;
-use rustix::fs::SeekFrom;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use std::fs::File;
+use filesystem::{attach, copy_sparse, detach, release, template};
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// The smallest disk: ext4's own needs, and a little.
@@ -28,6 +26,15 @@ const STEP: u64 = 1 << 20;
 const READY: &str = "ready-";
 /// What a template is named, before its size.
 const TEMPLATE: &str = "template-";
+
+/// What a disk is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// What one container writes: it goes with it.
+    Passing,
+    /// A volume, which must come through a power cut.
+    Lasting,
+}
 
 /// How many disks wait, and how big.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +126,8 @@ pub struct Disks {
     settings: Settings,
     /// The ready ones, and the number of the next; held while space is counted, so that nothing is promised twice.
     pool: Mutex<Pool>,
+    /// Held while one is mounted again: a filesystem that is mounted by two devices is lost.
+    opening: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -138,7 +147,7 @@ impl Disks {
         let settings = Settings { size: checked(settings.size)?, ..settings };
         let directory = state.join("disks");
         std::fs::create_dir_all(&directory).map_err(failed("making", &directory))?;
-        Ok(Self { directory, settings, pool: Mutex::default() })
+        Ok(Self { directory, settings, pool: Mutex::default(), opening: Mutex::default() })
     }
 
     /// A disk of `size` bytes (rounded up to MiB; `None`: the usual size) for the container `id`, whose `upper` and `work`
@@ -159,7 +168,7 @@ impl Disks {
                 std::fs::rename(&ready.directory, &directory).map_err(failed("naming", &directory))?;
                 Disk { directory }
             }
-            None => self.make(directory, size)?,
+            None => self.make(directory, size, Kind::Passing)?,
         };
         drop(pool);
         for path in [disk.mount(), disk.upper(), disk.work()] {
@@ -173,16 +182,46 @@ impl Disks {
         Ok(disk)
     }
 
-    /// The disk of the container `id`, mounted again if the machine was started anew meanwhile.
+    /// Makes a disk of `size` bytes (rounded up to MiB) that belongs to no container, and outlives a power cut. It is mounted when
+    /// it is opened; what is in it has the ids that it is given.
+    ///
+    /// # Errors
+    /// As [`Disks::acquire`].
+    pub fn create(&self, id: &str, size: u64) -> Result<(), Error> {
+        let (directory, size) = (self.place(id)?, checked(size)?);
+        let _pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        self.format(directory, size, Kind::Lasting).map(drop)
+    }
+
+    /// Where the content of the disk `id` is while it is open: the directory `upper` of it.
+    ///
+    /// # Errors
+    /// [`Error::Name`].
+    pub fn content(&self, id: &str) -> Result<PathBuf, Error> {
+        Ok(Disk { directory: self.place(id)? }.upper())
+    }
+
+    /// The disk `id`, mounted again if the machine was started anew meanwhile.
     ///
     /// # Errors
     /// If there is none, or it cannot be mounted.
     pub fn open(&self, id: &str) -> Result<Disk, Error> {
         let disk = Disk { directory: self.place(id)? };
+        let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if !disk.upper().is_dir() {
             attach(&disk)?;
         }
         Ok(disk)
+    }
+
+    /// Unmounts the disk `id`, which nobody uses, and keeps it.
+    ///
+    /// # Errors
+    /// What unmounting answers.
+    pub fn close(&self, id: &str) -> Result<(), Error> {
+        let disk = Disk { directory: self.place(id)? };
+        let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        detach(&disk)
     }
 
     /// Unmounts and deletes a container's disk; one that is not there is released.
@@ -205,7 +244,7 @@ impl Disks {
             }
             pool.next += 1;
             let name = format!("{READY}{}", pool.next);
-            let disk = self.make(self.directory.join(name), self.settings.size)?;
+            let disk = self.make(self.directory.join(name), self.settings.size, Kind::Passing)?;
             pool.ready.push(disk);
         }
     }
@@ -259,19 +298,28 @@ impl Disks {
         Ok(all.flatten().filter_map(|e| Some((e.file_name().into_string().ok()?, e.path()))).collect())
     }
 
-    fn make(&self, directory: PathBuf, size: u64) -> Result<Disk, Error> {
-        self.check_space(size)?;
-        let template = self.template(size)?;
-        std::fs::create_dir(&directory).map_err(failed("making", &directory))?;
-        let disk = Disk { directory };
-        let made = copy_sparse(&template, &disk.image())
-            .map_err(failed("copying a filesystem to", &disk.directory))
-            .and_then(|()| attach(&disk));
-        if made.is_err() {
+    fn make(&self, directory: PathBuf, size: u64, kind: Kind) -> Result<Disk, Error> {
+        let disk = self.format(directory, size, kind)?;
+        if let Err(error) = attach(&disk) {
             // The first error is the one to tell; a sweep finds the rest.
             drop(release(&disk.directory));
+            return Err(error);
         }
-        made.map(|()| disk)
+        Ok(disk)
+    }
+
+    /// A new disk that is not mounted yet.
+    fn format(&self, directory: PathBuf, size: u64, kind: Kind) -> Result<Disk, Error> {
+        self.check_space(size)?;
+        let template = template(&self.directory, size, kind)?;
+        std::fs::create_dir(&directory).map_err(failed("making", &directory))?;
+        let disk = Disk { directory };
+        let copied = copy_sparse(&template, &disk.image());
+        if let Err(error) = copied.map_err(failed("copying a filesystem to", &disk.directory)) {
+            drop(release(&disk.directory));
+            return Err(error);
+        }
+        Ok(disk)
     }
 
     fn check_space(&self, wanted: u64) -> Result<(), Error> {
@@ -286,31 +334,6 @@ impl Disks {
         }
         Ok(())
     }
-
-    /// The filesystem of a size, made once.
-    fn template(&self, size: u64) -> Result<PathBuf, Error> {
-        let path = self.directory.join(format!("{TEMPLATE}{size}"));
-        if path.exists() {
-            return Ok(path);
-        }
-        let unfinished = self.directory.join(format!("unfinished-{size}"));
-        let file = File::create(&unfinished).map_err(failed("making", &unfinished))?;
-        file.set_len(size).map_err(failed("sizing", &unfinished))?;
-        let features = ["-O", "^has_journal,^resize_inode", "-E", "lazy_itable_init=1,nodiscard"];
-        let mut mkfs = Command::new("mkfs.ext4");
-        mkfs.args(["-q", "-F", "-m", "0", "-b", "4096"]).args(features).arg(&unfinished);
-        let done =
-            mkfs.stdin(Stdio::null()).env_clear().env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin").output();
-        match done {
-            Ok(output) if output.status.success() => {}
-            Ok(output) => {
-                return Err(Error::Mkfs(String::from_utf8_lossy(&output.stderr).trim().replace('\n', ", ")));
-            }
-            Err(error) => return Err(Error::Mkfs(error.to_string())),
-        }
-        std::fs::rename(&unfinished, &path).map_err(failed("naming", &path))?;
-        Ok(path)
-    }
 }
 
 fn checked(size: u64) -> Result<u64, Error> {
@@ -318,77 +341,6 @@ fn checked(size: u64) -> Result<u64, Error> {
         Some(rounded @ SMALLEST..=LARGEST) => Ok(rounded),
         _ => Err(Error::Size(size)),
     }
-}
-
-/// Copies the data of a file and leaves its holes out; shares it where the filesystem can.
-fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
-    let source = File::open(from)?;
-    let target = File::create_new(to)?;
-    if rustix::fs::ioctl_ficlone(&target, &source).is_ok() {
-        return Ok(());
-    }
-    target.set_len(source.metadata()?.len())?;
-    let mut at = 0;
-    loop {
-        let start = match rustix::fs::seek(&source, SeekFrom::Data(at)) {
-            // Nothing but a hole is left.
-            Err(rustix::io::Errno::NXIO) => return Ok(()),
-            other => other?,
-        };
-        at = rustix::fs::seek(&source, SeekFrom::Hole(start))?;
-        let (mut read, mut write) = (start, start);
-        while read < at {
-            let left = usize::try_from(at - read).unwrap_or(usize::MAX);
-            if rustix::fs::copy_file_range(&source, Some(&mut read), &target, Some(&mut write), left)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-    }
-}
-
-/// Mounts a disk's file. Nothing of it is ever executed or opened as a device on the host; the overlay above has flags of
-/// its own. `noinit_itable`: a sparse file reads as zeroes, so the kernel need not write them.
-fn attach(disk: &Disk) -> Result<(), Error> {
-    let (image, place) = (disk.image(), disk.mount());
-    let file = File::options().read(true).write(true).open(&image).map_err(failed("opening", &image))?;
-    let (device, path) = sandlot_sys::loopdev::attach(file.as_fd()).map_err(failed("attaching", &image))?;
-    match std::fs::create_dir(&place) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed("making", &place)(e)),
-        _ => {}
-    }
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME;
-    mount(&path, &place, "ext4", flags, Some(c"noinit_itable,errors=remount-ro"))
-        .map_err(failed("mounting", &image))?;
-    // From here on the mount keeps the device.
-    drop(device);
-    for directory in [disk.upper(), disk.work()] {
-        match std::fs::create_dir(&directory) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed("making", &directory)(e));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn release(directory: &Path) -> Result<(), Error> {
-    let place = directory.join("mount");
-    match unmount(&place, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-        Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => {}
-        Err(e) => return Err(failed("unmounting", &place)(e)),
-    }
-    // Not recursively: were it mounted again below, that is not ours to delete.
-    let gone = |done: io::Result<()>| match done {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    };
-    if directory.is_file() {
-        return gone(std::fs::remove_file(directory)).map_err(failed("deleting", directory));
-    }
-    gone(std::fs::remove_dir(&place)).map_err(failed("deleting", &place))?;
-    gone(std::fs::remove_file(directory.join("image"))).map_err(failed("deleting", directory))?;
-    gone(std::fs::remove_dir(directory)).map_err(failed("deleting", directory))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// How many results are kept.
 const KEPT: usize = 5;
@@ -23,6 +24,8 @@ const KEPT: usize = 5;
 const OUTPUT: usize = 4096;
 /// How long output may still come after the check itself has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The shortest pause between two checks: each costs the engine and the spawner more than it costs the container.
+const PAUSE: Duration = Duration::from_millis(50);
 /// What the exit code is of a check that was not done.
 const NOT_DONE: i32 = -1;
 
@@ -110,9 +113,9 @@ impl Health {
     fn pause(&self, started: Timestamp, check: &Check) -> Duration {
         let age = Timestamp::now().duration_since(started).unsigned_abs();
         if self.status == Status::Starting && age < check.start_period {
-            return check.start_interval;
+            return check.start_interval.max(PAUSE);
         }
-        check.interval
+        check.interval.max(PAUSE)
     }
 }
 
@@ -203,12 +206,14 @@ impl Engine {
             }
         };
         let output = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let reading = readers.into_iter().map(|r| tokio::spawn(keep(r, Arc::clone(&output))));
-        let mut reading = futures_util::future::join_all(reading);
+        // They end with this: what a check left behind holds its pipes for as long as it likes, and each costs a descriptor here.
+        let mut reading: JoinSet<()> =
+            readers.into_iter().map(|reader| keep(reader, Arc::clone(&output))).collect();
         let code = match tokio::time::timeout(check.timeout, exec.code()).await {
             Ok(code) => {
                 // What it printed last may still be on its way; who holds the pipe open is not waited for.
-                let _late = tokio::time::timeout(LAST_WORDS, &mut reading).await;
+                let all = async { while reading.join_next().await.is_some() {} };
+                let _late = tokio::time::timeout(LAST_WORDS, all).await;
                 code
             }
             Err(_) => {
@@ -216,6 +221,7 @@ impl Engine {
                 NOT_DONE
             }
         };
+        drop(reading);
         self.forget_exec(&id);
         let kept = std::mem::take(&mut *output.lock().unwrap_or_else(PoisonError::into_inner));
         let said = shown(&kept);

@@ -198,6 +198,7 @@ impl Engine {
             if engine.containers().iter().any(|c| c.state().alive().is_some()) {
                 return;
             }
+            engine.close_volumes();
             engine.networks.close_internet(engine.settings.internet_pool);
             engine.networks.close();
             // Groups of those that have just ended are removed in the background.

@@ -30,6 +30,9 @@ pub struct Mount {
     /// Labels of a volume that is made for this.
     #[serde(skip)]
     pub labels: BTreeMap<String, String>,
+    /// Its options.
+    #[serde(skip)]
+    pub options: BTreeMap<String, String>,
 }
 
 /// Where a mount's content comes from.
@@ -69,6 +72,7 @@ impl Mount {
             first: First::Image,
             subpath: None,
             labels: BTreeMap::new(),
+            options: BTreeMap::new(),
         })
     }
 }
@@ -180,9 +184,8 @@ impl Source {
 fn volume(mount: &mut Mount, options: VolumeOptions) -> Result<(), Error> {
     let Driver { name, options: more } = options.driver_config.unwrap_or_default();
     driver(&name)?;
-    if !more.is_empty() {
-        return Err(Error::invalid("volume options are refused: they could mount anything of the host"));
-    }
+    super::volumes::size(&more)?;
+    mount.options = more;
     if options.no_copy {
         mount.first = First::Nothing;
     }

@@ -6,6 +6,7 @@ use super::error::{Doing, Error};
 use super::model::{Config, HostConfig};
 use super::mount::{self, Mount, Source};
 use super::validate::Checked;
+use super::volumes::Wish;
 use super::{Engine, launch};
 use crate::container::capabilities::SYS_ADMIN;
 use crate::container::rootfs;
@@ -14,7 +15,6 @@ use crate::image::place::open_inside;
 use rustix::fs::{CWD, OFlags};
 use rustix::mount::{OpenTreeFlags, open_tree};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 impl Engine {
     /// What a new container will have mounted; its own volumes have names now, though they are not made yet.
@@ -60,7 +60,7 @@ impl Engine {
     pub(super) fn make_volumes(&self, mounts: &[Mount]) -> Result<(), Error> {
         for mount in mounts {
             if let Source::Volume(name) = &mount.source {
-                self.create_volume(name, mount.labels.clone())?;
+                self.create_volume(name, wish(mount))?;
             }
         }
         Ok(())
@@ -74,6 +74,7 @@ impl Engine {
         userns: BorrowedFd<'_>,
     ) -> Result<(Vec<spec::Mount>, Vec<OwnedFd>), Error> {
         let (mut mounts, mut sent) = (Vec::new(), Vec::new());
+        self.open_volumes(container.record().mounts).await?;
         for mount in container.record().mounts {
             let source: MountSource = launch::specification(&mount.source, sent.len());
             if let Some(fd) = self.host_mount(&mount)? {
@@ -91,9 +92,6 @@ impl Engine {
     /// A detached mount of what a mount shows, and nothing below it; `None` for what lives in memory.
     fn host_mount(&self, mount: &Mount) -> Result<Option<OwnedFd>, Error> {
         let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        let whole = |path: &Path| {
-            open_tree(CWD, path, clone).doing(|| format!("mounting {}", path.display())).map(Some)
-        };
         let name = match &mount.source {
             Source::Tmpfs(_) => return Ok(None),
             Source::Bind(path) => {
@@ -104,14 +102,40 @@ impl Engine {
             }
             Source::Volume(name) => name,
         };
-        let data = self.create_volume(name, mount.labels.clone())?.mountpoint;
-        let Some(subpath) = &mount.subpath else { return whole(&data) };
-        // Containers write there: the kernel resolves it inside the volume.
-        let place = data.join(subpath);
-        let doing = || format!("cannot access path {}", place.display());
-        let root = crate::image::tree::directory(&data).doing(doing)?;
-        let part = open_inside(root.as_fd(), subpath, OFlags::PATH).doing(doing)?;
-        open_tree(&part, "", clone | OpenTreeFlags::AT_EMPTY_PATH).doing(doing).map(Some)
+        let data = self.volume_data(name)?;
+        let mounted = match &mount.subpath {
+            None => open_tree(CWD, &data, clone).doing(|| format!("mounting {}", data.display()))?,
+            Some(subpath) => {
+                // Containers write there: the kernel resolves it inside the volume.
+                let place = data.join(subpath);
+                let doing = || format!("cannot access path {}", place.display());
+                let root = crate::image::tree::directory(&data).doing(doing)?;
+                let part = open_inside(root.as_fd(), subpath, OFlags::PATH).doing(doing)?;
+                open_tree(&part, "", clone | OpenTreeFlags::AT_EMPTY_PATH).doing(doing)?
+            }
+        };
+        // On the host nothing of a volume's disk is executed.
+        sandlot_sys::mount::executable(mounted.as_fd()).doing(|| format!("mounting {}", data.display()))?;
+        Ok(Some(mounted))
+    }
+
+    /// Makes the volumes that are missing by now, and mounts the disks of all of them, while nobody else waits for that.
+    async fn open_volumes(&self, mounts: Vec<Mount>) -> Result<(), Error> {
+        if !mounts.iter().any(|mount| matches!(mount.source, Source::Volume(_))) {
+            return Ok(());
+        }
+        let engine = self.clone();
+        let opening = move || {
+            for mount in &mounts {
+                if let Source::Volume(name) = &mount.source {
+                    engine.create_volume(name, wish(mount))?;
+                    engine.volume_data(name)?;
+                }
+            }
+            Ok(())
+        };
+        let opened = tokio::task::spawn_blocking(opening).await.map_err(std::io::Error::other);
+        opened.doing(|| "opening the volumes".into())?
     }
 
     /// Tells of the volumes that a container has mounted now (`mount`), or not any more (`unmount`).
@@ -130,6 +154,11 @@ impl Engine {
             self.volume_event(action, name, &words);
         }
     }
+}
+
+/// What the volume of a mount is made with, if it is not there.
+fn wish(mount: &Mount) -> Wish {
+    Wish { labels: mount.labels.clone(), options: mount.options.clone() }
 }
 
 /// The same for a container that may mount, and so could make it writable again.

@@ -10,7 +10,7 @@ use crate::image::tree;
 use rustix::fs::{Dir, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 impl Engine {
@@ -19,28 +19,35 @@ impl Engine {
     /// # Errors
     /// What copying answers.
     pub async fn fill_volumes(&self, container: &Arc<Container>) -> Result<(), Error> {
-        let empty: Vec<(Mount, PathBuf)> = container
+        let volumes: Vec<(Mount, String)> = container
             .record()
             .mounts
             .into_iter()
             .filter(|mount| mount.first == First::Image && mount.subpath.is_none())
-            .filter_map(|mount| match &mount.source {
-                Source::Volume(name) => Some((self.volume_dir(name), mount)),
+            .filter_map(|mount| match mount.source.clone() {
+                Source::Volume(name) => Some((mount, name)),
                 Source::Bind(_) | Source::Tmpfs(_) => None,
             })
-            .filter(|(dir, _)| std::fs::read_dir(dir.join("_data")).is_ok_and(|mut all| all.next().is_none()))
-            .map(|(dir, mount)| (mount, dir))
             .collect();
-        if empty.is_empty() {
+        if volumes.is_empty() {
             return Ok(());
         }
-        let image = self.images.resolve(&container.record().image);
-        let layers = image.map_err(|e| Error::invalid(e.to_string()))?.layers;
-        let (engine, place) = (self.clone(), container.dir.join("sealed"));
+        let (engine, place, image) = (self.clone(), container.dir.join("sealed"), container.record().image);
         let filling = move || {
+            let mut empty = Vec::new();
+            for (mount, name) in &volumes {
+                let data = engine.volume_data(name)?;
+                if std::fs::read_dir(&data).is_ok_and(|mut all| all.next().is_none()) {
+                    empty.push((mount, data));
+                }
+            }
+            if empty.is_empty() {
+                return Ok(());
+            }
+            let image = engine.images.resolve(&image).map_err(|e| Error::invalid(e.to_string()))?;
             let _one = engine.filling.lock().unwrap_or_else(PoisonError::into_inner);
-            let root = rootfs::view(&layers, &place)?;
-            empty.iter().try_for_each(|(mount, dir)| fill(root.as_fd(), mount, dir))
+            let root = rootfs::view(&image.layers, &place)?;
+            empty.iter().try_for_each(|(mount, data)| fill(root.as_fd(), mount, data))
         };
         let filled = tokio::task::spawn_blocking(filling).await.map_err(std::io::Error::other);
         let filled = filled.doing(|| "filling the volumes".into()).and_then(|filled| filled);
@@ -51,20 +58,20 @@ impl Engine {
     }
 }
 
-/// Copies what `root` has at the mount's place into the volume of that directory. A crash leaves it empty, or whole but
-/// for names that are still to be moved; never with half a file.
-fn fill(root: BorrowedFd<'_>, mount: &Mount, dir: &Path) -> Result<(), Error> {
+/// Copies what `root` has at the mount's place into the volume whose content is in that directory. A crash leaves it empty, or
+/// whole but for names that are still to be moved; never with half a file.
+fn fill(root: BorrowedFd<'_>, mount: &Mount, content: &Path) -> Result<(), Error> {
     let doing = || format!("copying {} of the image into its volume", mount.target);
     let source = match open_inside(root, Path::new(&mount.target), OFlags::RDONLY | OFlags::DIRECTORY) {
         // Nothing is there, or no directory: nothing to copy.
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
         other => other.doing(doing)?,
     };
-    let data = tree::directory(&dir.join("_data")).doing(doing)?;
+    let data = tree::directory(content).doing(doing)?;
     if !is_empty(&data).doing(doing)? {
         return Ok(());
     }
-    let copy = dir.join("_copy");
+    let copy = content.with_file_name("_copy");
     match crate::image::remove::tree(&copy) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).doing(doing),
         _ => {}

@@ -106,9 +106,10 @@ impl Engine {
             Ok(n) => tracing::info!("removed {n} control groups of containers that are gone"),
             Err(e) => tracing::warn!("control groups stay: {e}"),
         }
-        match self.disks.sweep(&|id| self.by_id(id).is_some()) {
+        let volumes = self.volume_disks();
+        match self.disks.sweep(&|id| self.by_id(id).is_some() || volumes.contains(id)) {
             Ok(0) => {}
-            Ok(n) => tracing::info!("removed {n} disks of containers that are gone"),
+            Ok(n) => tracing::info!("removed {n} disks of containers and volumes that are gone"),
             Err(e) => tracing::warn!("disks stay: {e}"),
         }
         for rings in entries(&self.settings.run.join("rings"))? {

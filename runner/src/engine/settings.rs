@@ -27,6 +27,8 @@ pub struct Settings {
     pub disk: u64,
     /// How many are kept ready.
     pub disks_ready: usize,
+    /// The most bytes of a volume for which no size was said; `None`: as many as there are.
+    pub volume: Option<u64>,
     /// How much of the free space may be promised to disks; 100: all of it.
     pub overcommit_percent: u64,
     /// How many containers are begun before anybody asks for one.
@@ -103,6 +105,7 @@ impl Settings {
             slots: 8192,
             disk: 512 << 20,
             disks_ready: 2,
+            volume: Some(1 << 30),
             overcommit_percent: 400,
             blanks: 2,
             internet_pool: Ipv4Addr::new(10, 87, 0, 0),

@@ -235,7 +235,7 @@ fn disk(host: &HostConfig) -> Result<Option<u64>, Error> {
 }
 
 /// `10m`, `1G`, `512`: bytes.
-pub(super) fn bytes(text: &str) -> Option<u64> {
+pub(in crate::engine) fn bytes(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let text = text.trim_end_matches('b').trim_end_matches('i');
     let digits = text.trim_end_matches(['k', 'm', 'g', 't']);

@@ -166,7 +166,10 @@ mod tests {
         // As if the container had ended and its number were this process's, whose namespaces are the host's.
         let own = i32::try_from(std::process::id()).unwrap();
         let by_number = std::fs::File::open(format!("/proc/{own}")).unwrap();
-        assert!(network::namespace(by_number.as_fd()).is_ok(), "who goes by the number is in the host's network");
+        assert!(
+            network::namespace(by_number.as_fd()).is_ok(),
+            "who goes by the number is in the host's network"
+        );
         for base in [1 << 24, 1 << 30] {
             let said = netns(own, base).unwrap_err().to_string();
             assert!(said.contains("has just ended"), "{said}");

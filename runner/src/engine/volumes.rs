@@ -2,15 +2,20 @@
 //!
 //! ```text
 //! volumes/NAME/volume.json    what it is
-//! volumes/NAME/_data          what is in it, with the ids that containers see
+//! volumes/NAME/_data          what is in it, with the ids that containers see, if its size is not bounded
 //! volumes/NAME/_copy          what the image has there, while it is copied
 //! volumes/.gone-NAME-…        one that is being removed
+//! disks/volume-…              the disk of one whose size is bounded
 //! ```
+
+mod bound;
 
 use super::container::Container;
 use super::error::{Doing, Error};
 use super::mount::{Source, volume_name};
 use super::{Engine, changes};
+use bound::Bound;
+pub use bound::size;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,6 +45,25 @@ pub struct Volume {
     pub options: BTreeMap<String, String>,
 }
 
+/// What a volume is made with.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// `size`, and nothing else.
+    pub options: BTreeMap<String, String>,
+}
+
+/// A volume as it is written down.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    #[serde(flatten)]
+    volume: Volume,
+    /// None for one that may fill the state's filesystem.
+    #[serde(default)]
+    bound: Option<Bound>,
+}
+
 impl Volume {
     /// Whether nobody gave it a name.
     #[must_use]
@@ -56,9 +80,10 @@ impl Engine {
     /// Makes a volume, or answers the one that is there. Without a name it gets one that is drawn.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a name that cannot be.
-    pub fn create_volume(&self, name: &str, labels: BTreeMap<String, String>) -> Result<Volume, Error> {
-        let mut labels = labels;
+    /// [`Error::Invalid`] for a name or an option that cannot be, [`Error::Conflict`] if the host could not hold it.
+    pub fn create_volume(&self, name: &str, wish: Wish) -> Result<Volume, Error> {
+        let Wish { mut labels, options } = wish;
+        let size = size(&options)?;
         let name = if name.is_empty() {
             labels.insert(ANONYMOUS.to_owned(), String::new());
             drawn()?
@@ -74,17 +99,25 @@ impl Engine {
         }
         let dir = self.volume_dir(&name);
         let doing = || format!("making {}", dir.display());
-        std::fs::create_dir_all(dir.join("_data")).doing(doing)?;
+        std::fs::create_dir_all(&dir).doing(doing)?;
+        let (mountpoint, bound) = match size.or(self.settings.volume) {
+            Some(bytes) => self.bounded(bytes).map(|(at, bound)| (at, Some(bound)))?,
+            None => (dir.join("_data"), None),
+        };
+        if bound.is_none() {
+            std::fs::create_dir_all(&mountpoint).doing(doing)?;
+        }
         let volume = Volume {
             name,
             driver: "local".into(),
-            mountpoint: dir.join("_data"),
+            mountpoint,
             created_at: jiff::Timestamp::now(),
             labels,
             scope: "local".into(),
-            options: BTreeMap::new(),
+            options,
         };
-        let text = serde_json::to_vec(&volume).map_err(std::io::Error::other).doing(doing)?;
+        let stored = Stored { volume: volume.clone(), bound };
+        let text = serde_json::to_vec(&stored).map_err(std::io::Error::other).doing(doing)?;
         // In one piece: a volume with half a description would be none.
         std::fs::write(dir.join("volume.new"), text).doing(doing)?;
         std::fs::rename(dir.join("volume.new"), dir.join("volume.json")).doing(doing)?;
@@ -97,6 +130,10 @@ impl Engine {
     /// # Errors
     /// [`Error::NoVolume`].
     pub fn volume(&self, name: &str) -> Result<Volume, Error> {
+        self.stored_volume(name).map(|stored| stored.volume)
+    }
+
+    fn stored_volume(&self, name: &str) -> Result<Stored, Error> {
         let none = || Error::NoVolume(name.to_owned());
         if name.is_empty() || volume_name(name).is_err() {
             return Err(none());
@@ -122,9 +159,9 @@ impl Engine {
 
     /// The bytes in a volume; what cannot be read counts nothing.
     pub async fn volume_bytes(&self, name: &str) -> u64 {
-        let data = self.volume_dir(name).join("_data");
+        let (engine, name) = (self.clone(), name.to_owned());
         let count = move || {
-            let directory = crate::image::tree::directory(&data).ok()?;
+            let directory = crate::image::tree::directory(&engine.volume_data(&name).ok()?).ok()?;
             Some(changes::bytes(std::os::fd::AsFd::as_fd(&directory), 0))
         };
         tokio::task::spawn_blocking(count).await.ok().flatten().unwrap_or(0)
@@ -135,7 +172,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Conflict`] if a container uses it.
     pub fn remove_volume(&self, name: &str) -> Result<(), Error> {
-        self.volume(name)?;
+        let stored = self.stored_volume(name)?;
         let users: Vec<String> = self.users_of(name).iter().map(|c| c.id.clone()).collect();
         if !users.is_empty() {
             return Err(Error::Conflict(format!("remove {name}: volume is in use - [{}]", users.join(", "))));
@@ -144,7 +181,7 @@ impl Engine {
         let grave = self.volume_dir(&format!("{GONE}{name}-{}", drawn()?));
         std::fs::rename(&dir, &grave).doing(|| format!("removing {}", dir.display()))?;
         self.volume_event("destroy", name, &[]);
-        bury(grave);
+        self.bury(grave, stored.bound);
         Ok(())
     }
 
@@ -162,9 +199,23 @@ impl Engine {
         let dir = std::fs::read_dir(self.settings.state.join("volumes"));
         for entry in dir.into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(GONE) {
-                bury(entry.path());
+                // A disk that no volume has is swept away with the disks.
+                self.bury(entry.path(), None);
             }
         }
+    }
+
+    /// Deletes a volume while nobody waits.
+    fn bury(&self, grave: PathBuf, bound: Option<Bound>) {
+        let engine = self.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Some(Err(e)) = bound.map(|bound| engine.disks.release(&bound.disk)) {
+                tracing::warn!("a volume's disk stays for now: {e}");
+            }
+            if let Err(e) = crate::image::remove::tree(&grave) {
+                tracing::warn!(path = %grave.display(), "not removed: {e}; the next start tries again");
+            }
+        });
     }
 
     pub(super) fn volume_event(&self, action: &str, name: &str, more: &[(&str, &str)]) {
@@ -184,15 +235,6 @@ impl Container {
         };
         self.record().mounts.into_iter().filter_map(volume).collect()
     }
-}
-
-/// Deletes a directory while nobody waits.
-fn bury(grave: PathBuf) {
-    tokio::task::spawn_blocking(move || {
-        if let Err(e) = crate::image::remove::tree(&grave) {
-            tracing::warn!(path = %grave.display(), "not removed: {e}; the next start tries again");
-        }
-    });
 }
 
 /// A name that no other volume has.

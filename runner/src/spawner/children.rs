@@ -8,6 +8,10 @@ use rustix::event::epoll;
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+
+/// A look at whether a child has ended, that waits for nothing.
+const ENDED: WaitIdOptions = WaitIdOptions::EXITED.union(WaitIdOptions::NOHANG);
+
 impl Spawner {
     /// Everything that a child has said by now.
     pub(super) fn signs(&mut self, number: u64) {
@@ -124,9 +128,14 @@ impl Spawner {
 
     /// Whether what has ended was one of those; who waited for it is told.
     fn reaped(&mut self, number: u64) -> bool {
-        let Some(Reaping { pidfd, after }) = self.reaping.remove(&number) else { return false };
-        let status = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        let Some(Reaping { pidfd, .. }) = self.reaping.get(&number) else { return false };
+        let status = waitid(WaitId::PidFd(pidfd.as_fd()), ENDED);
+        if matches!(status, Ok(None)) {
+            self.hold(number);
+            return true;
+        }
         let killed = status.is_ok_and(|status| status.is_some_and(|s| s.terminating_signal().is_some()));
+        let Some(Reaping { after, .. }) = self.reaping.remove(&number) else { return true };
         match after {
             After::Tell(asked, failure) => self.fail(asked, failure),
             After::Helper(number) if killed => self.strays(number),
@@ -158,6 +167,18 @@ impl Spawner {
         }
     }
 
+    /// It is dead, and cannot be reaped while another process of its container traces it (ptrace(2)) and does not let go: whoever
+    /// waited for that would wait for ever, and all containers with it. Its end is told when it can be reaped.
+    fn hold(&mut self, number: u64) {
+        let reaping = self.reaping.get(&number).map(|r| &r.pidfd);
+        let record = || self.keys.get(&number).and_then(|key| self.records.get(key)?.1.pidfd.as_ref());
+        if let Some(pidfd) = reaping.or_else(record) {
+            // It would be told of again and again.
+            epoll::delete(&self.epoll, pidfd).unwrap_or_default();
+        }
+        self.held.push(number);
+    }
+
     pub(super) fn ended(&mut self, number: u64) {
         if self.reaped(number) {
             return;
@@ -168,15 +189,17 @@ impl Spawner {
         // The helper, which may live a little longer, has the wire still open.
         self.said_all(&key);
         let Some((_, record)) = self.records.get_mut(&key) else { return };
-        let Some(pidfd) = record.pidfd.take() else { return };
-        let status = match waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
+        let Some(pidfd) = &record.pidfd else { return };
+        let status = match waitid(WaitId::PidFd(pidfd.as_fd()), ENDED) {
+            Ok(None) => return self.hold(number),
             Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => ExitStatus::Code(code),
                 (None, Some(signal)) => ExitStatus::Signal(signal),
                 (None, None) => ExitStatus::Code(255),
             },
-            _ => ExitStatus::Code(255),
+            Err(_) => ExitStatus::Code(255),
         };
+        record.pidfd = None;
         record.phase = Phase::Ended(status);
         let Key { container, process } = key;
         let event = Answer::Event(Event::Exited { container, process, status });

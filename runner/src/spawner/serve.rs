@@ -6,7 +6,7 @@
 use super::message::{self, Answer, Failure, Key, Reply, Request};
 use super::record::Record;
 use super::requests::Outcome;
-use rustix::event::epoll;
+use rustix::event::{Timespec, epoll};
 use sandlot_sys::clone::Alone;
 use std::collections::HashMap;
 use std::io;
@@ -18,6 +18,9 @@ use std::time::Duration;
 
 /// The most connections: an engine, and command lines that brought their own.
 const CONNECTIONS: usize = 64;
+
+/// How often it is tried to reap what a debugger keeps.
+const HELD: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// How long a peer may take to send the rest of a frame, or to make room for one: a stopped one does not stop the spawner.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,6 +47,7 @@ pub fn serve(socket: &Path) -> io::Result<()> {
         keys: HashMap::new(),
         records: HashMap::new(),
         reaping: HashMap::new(),
+        held: Vec::new(),
     };
     spawner.watch(listener.as_fd(), LISTENER)?;
     spawner.run(&listener)
@@ -92,6 +96,8 @@ pub(super) struct Spawner {
     pub(super) records: HashMap<Key, (u64, Record)>,
     /// Children that nobody asks for any more, until they have ended; by a number of their own.
     pub(super) reaping: HashMap<u64, Reaping>,
+    /// Numbers of those that are dead and cannot be reaped yet: see [`Spawner::hold`].
+    pub(super) held: Vec<u64>,
 }
 
 /// A helper, or a child that failed. It is in a container's groups, which may be frozen or get hardly any processor time, so
@@ -120,10 +126,14 @@ impl Spawner {
         let mut ready = Vec::with_capacity(64);
         loop {
             ready.clear();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), None) {
+            let patience = if self.held.is_empty() { None } else { Some(&HELD) };
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), patience) {
                 Err(rustix::io::Errno::INTR) => continue,
                 other => other?,
             };
+            for number in std::mem::take(&mut self.held) {
+                self.ended(number);
+            }
             for event in &ready {
                 let (kind, number) = (event.data.u64() & 3, event.data.u64() >> 2);
                 match kind {

@@ -3,6 +3,8 @@
 use rustix::fs::{Mode, OFlags};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 const LOOP_CTL_GET_FREE: libc::c_ulong = 0x4c82;
 const LOOP_CONFIGURE: libc::c_ulong = 0x4c0a;
@@ -70,4 +72,31 @@ pub fn attach(file: BorrowedFd<'_>) -> io::Result<(OwnedFd, String)> {
         }
     }
     Err(io::Error::from_raw_os_error(libc::EBUSY))
+}
+
+/// The device that `file` is attached to, open, and its path; `None` if there is none. Two devices of one file have caches of
+/// their own, so a filesystem that is mounted by both is damaged.
+///
+/// # Errors
+/// What opening the file's path or the device answers.
+pub fn attached(file: &Path) -> io::Result<Option<(OwnedFd, String)>> {
+    let file = file.canonicalize()?;
+    let backs = |name: &str| {
+        let text = std::fs::read(format!("/sys/block/{name}/loop/backing_file")).unwrap_or_default();
+        text.strip_suffix(b"\n") == Some(file.as_os_str().as_bytes())
+    };
+    for entry in std::fs::read_dir("/sys/block").into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if !name.starts_with("loop") || !backs(&name) {
+            continue;
+        }
+        let path = format!("/dev/{name}");
+        match rustix::fs::open(&path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+            // It may have been freed just now; while it is open it is not.
+            Ok(device) if backs(&name) => return Ok(Some((device, path))),
+            Ok(_) | Err(rustix::io::Errno::NXIO | rustix::io::Errno::BUSY) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(None)
 }

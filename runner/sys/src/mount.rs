@@ -12,6 +12,8 @@ struct MountAttr {
 }
 
 const MOUNT_ATTR_RDONLY: u64 = 0x1;
+const MOUNT_ATTR_NOSUID: u64 = 0x2;
+const MOUNT_ATTR_NOEXEC: u64 = 0x8;
 const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
 
 /// Maps the ids of a detached mount (`open_tree(2)` with `OPEN_TREE_CLONE`) by a user namespace (`MOUNT_ATTR_IDMAP`).
@@ -29,6 +31,14 @@ pub fn idmap(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> io::Result<()> {
 /// What `mount_setattr(2)` answers.
 pub fn readonly(mount: BorrowedFd<'_>) -> io::Result<()> {
     set(mount, MountAttr { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, userns: 0 })
+}
+
+/// Lets programs of a mount be executed, setuid ones as such, though the mount that it was cloned of forbids it.
+///
+/// # Errors
+/// What `mount_setattr(2)` answers.
+pub fn executable(mount: BorrowedFd<'_>) -> io::Result<()> {
+    set(mount, MountAttr { set: 0, clear: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, propagation: 0, userns: 0 })
 }
 
 fn set(mount: BorrowedFd<'_>, attributes: MountAttr) -> io::Result<()> {

@@ -98,6 +98,16 @@ async fn a_bomb_is_stopped_by_what_it_claims_and_by_what_is_allowed() {
     stage.store = stage.store.limited(Limits { entries: 10, ..Limits::default() });
     let many = Layer::of(&tar(&[(EntryType::Regular, "same", "", &b""[..]); 11]));
     refused(&stage, &many, &["more than 10 entries"]).await;
+    // Without the bounds all of it is unpacked: a gigabyte would be as well.
+    let free = Limits { bytes: 1 << 40, entries: 1 << 40, ratio: 1 << 20 };
+    for (layer, name, bytes) in [(zeroes, "zeroes", 128 << 20), (large, "large", 2 << 20), (many, "same", 0)]
+    {
+        let mut stage = Stage::new();
+        stage.store = stage.store.limited(free);
+        let registry = Registry::good(Content::of(&Image::of(vec![layer]))).await;
+        let layers = stage.pull(&registry, "app").await.unwrap().layers;
+        assert_eq!(layers[0].join(name).metadata().unwrap().len(), bytes, "{name}");
+    }
 }
 
 fn octal(field: &mut [u8; 12], number: u64) {

@@ -105,6 +105,14 @@ async fn a_redirect_to_another_host_is_followed_without_credentials() {
     for seen in storage.seen() {
         assert_eq!(seen.headers.get(AUTHORIZATION), None, "{} got the credentials", seen.path);
     }
+    // A client that trusts whoever it is led to hands them over.
+    let mut blobs = registry.seen().into_iter().filter(|seen| seen.path.contains("/blobs/"));
+    let url = format!("http://{}{}", registry.host(), blobs.next().unwrap().path);
+    let curl = tokio::process::Command::new("curl")
+        .args(["-s", "-o", "/dev/null", "--location-trusted", "-u", "ann:s3:cret", &url])
+        .status();
+    assert!(curl.await.unwrap().success());
+    assert_eq!(storage.seen().last().unwrap().header(AUTHORIZATION), Some(basic().as_str()));
 }
 
 #[tokio::test]

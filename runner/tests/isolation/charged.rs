@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::attack::{Attack, Walls, armed, python, script, shell};
+use crate::attack::{Attack, Walls, armed, interpreted, python, script, shell};
 use crate::spawned::{Spawned, sh};
 use sandlot::container::cgroup::{Group, Hierarchy, Layout, Limits, Machine, Wanted};
 use sandlot::container::spec::{IdRange, Init, Profile};
@@ -82,7 +82,29 @@ for n in range(4000):
     let memory = "
 for n in range(60):
     os.write(os.memfd_create(\"m\"), bytes(1 << 20))";
+    // Within the namespace, on its loopback device; a kernel that does not count this has a pool of it for all.
+    let connections = "
+server, held, sent = socket.create_server((\"127.0.0.1\", 0)), [], 0
+while sent < 60 << 20 and len(held) < 1000:
+    one = socket.create_connection(server.getsockname())
+    held.append((one, server.accept()[0]))
+    one.setblocking(False)
+    try:
+        while True: sent += one.send(bytes(1 << 16))
+    except BlockingIOError: pass
+sys.exit(sent < 60 << 20)";
+    let inodes = "
+for n in range(80000):
+    os.close(os.open(f\"/tmp/t/{n}\", os.O_CREAT))";
+    let mounts = "mkdir /tmp/m && mount -t tmpfs m /tmp/m && mkdir /tmp/m/a && for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do \
+                  mkdir /tmp/m/$n && /usr/bin/mount --rbind /tmp/m /tmp/m/$n || exit; done";
     vec![
+        python("connections", connections),
+        shell(
+            "inodes",
+            format!("mkdir /tmp/t && mount -t tmpfs -o nr_inodes=0 t /tmp/t && {}", interpreted(inodes)),
+        ),
+        shell("mounts", mounts),
         python("files", files),
         python("pipes", pipes),
         python("sockets", sockets),

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+use crate::attack::{armed, interpreted};
 use crate::charged::Groups;
 use crate::spawned::{Spawned, process, sh};
 use sandlot::container::spec::{Init, Process, Stdio};
-use sandlot::spawner::client::Error;
-use std::io::Read;
+use sandlot::spawner::client::{Error, ExitStatus, StdioFds};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
@@ -87,15 +89,18 @@ spawner = int(sys.argv[1])
 if libc.ptrace(SEIZE, spawner, 0, 2 | 4 | 8) != 0:
     sys.exit(os.strerror(ctypes.get_errno()))
 print("ready", flush=True)
+helper = None
 while True:
     pid, status = os.waitpid(-1, WALL)
-    if not os.WIFSTOPPED(status):
-        continue
     event = status >> 16
-    if event in MADE and pid != spawner:
+    if not os.WIFSTOPPED(status):
+        if pid == helper:
+            break
+    elif event in MADE and pid != spawner:
         os.kill(pid, signal.SIGKILL)
-        break
-    libc.ptrace(CONT, pid, 0, 0 if event else os.WSTOPSIG(status))
+        helper = pid
+    else:
+        libc.ptrace(CONT, pid, 0, 0 if event else os.WSTOPSIG(status))
 "#;
 
 /// What a spawner's children are in: `Z` is a zombie.
@@ -133,4 +138,52 @@ async fn a_child_whose_helper_was_killed_does_not_stay_as_a_zombie() {
     let all = tokio::time::timeout(PATIENCE, reaped).await;
     assert!(all.is_ok(), "what killed helpers made is still there: {:?}", states(s.pid()));
     assert_eq!(s.exec(&spec.id, "after", sh("echo fine")).await.unwrap(), (0, "fine\n".to_owned()));
+}
+
+/// Traces a process and never looks after it.
+const HOLDER: &str = "
+PTRACE_SEIZE = 0x4206
+LIBC.ptrace.argtypes = [ctypes.c_long] * 4
+LIBC.ptrace(PTRACE_SEIZE, int(sys.stdin.readline()), 0, 0) == 0 or sys.exit(\"not traced\")
+print(\"traced\", flush=True)
+sys.stdin.read()";
+
+/// The first line of a process's standard output.
+fn line(stdio: &StdioFds) -> String {
+    let StdioFds::Pipes { stdout, .. } = stdio else { panic!("no pipes") };
+    let mut line = String::new();
+    BufReader::new(File::from(stdout.try_clone().unwrap())).read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+#[tokio::test]
+async fn a_dead_process_that_another_traces_holds_nobody_up() {
+    let mut s = Spawned::new().await;
+    let (spec, fds) = armed(&s, Init::Only, None);
+    s.start(&spec, fds).await.unwrap();
+    let both = |script: &str| process(&["/bin/sh", "-c", script], Stdio::Pipes { stdin: true });
+    // Where Yama keeps processes apart a victim that wishes so is traced all the same.
+    let victim =
+        interpreted("LIBC.prctl(0x59616d61, -1, 0, 0, 0); print(os.getpid(), flush=True); sys.stdin.read()");
+    let victim = s.client.exec(&spec.id, "victim", &both(&victim), vec![]).await.unwrap();
+    let pid = line(&victim.stdio);
+    let holder = s.client.exec(&spec.id, "holder", &both(&interpreted(HOLDER)), vec![]).await.unwrap();
+    let StdioFds::Pipes { stdin: Some(stdin), .. } = &holder.stdio else { panic!("no pipes") };
+    rustix::io::write(stdin, format!("{pid}\n").as_bytes()).unwrap();
+    assert_eq!(line(&holder.stdio), "traced");
+    s.client.signal(&spec.id, "victim", 9).await.unwrap();
+    // It is dead, and whoever waits for it waits: only the tracer sees its end.
+    let dead = async {
+        while !states(s.pid()).iter().any(|state| state == "Z") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, dead).await.unwrap();
+    let other = tokio::time::timeout(PATIENCE, s.exec(&spec.id, "other", sh("echo fine")));
+    assert_eq!(other.await.expect("the spawner waits for the tracer").unwrap(), (0, "fine\n".to_owned()));
+    assert!(states(s.pid()).iter().any(|state| state == "Z"), "nothing was held");
+    // When the tracer goes, the end is told.
+    s.client.signal(&spec.id, "holder", 9).await.unwrap();
+    let told = tokio::time::timeout(PATIENCE, s.end("victim")).await.unwrap();
+    assert_eq!(told, ExitStatus::Signal(9));
 }

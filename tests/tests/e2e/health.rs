@@ -120,3 +120,30 @@ async fn the_images_check_is_taken_changed_or_left_out() {
     assert_eq!(of(&sandbox, "leaves", "json .State.Health"), "null");
     assert_eq!(sandbox.ok(&["ps", "--filter", "health=none", "--format", "{{.Names}}"]).unwrap(), "leaves");
 }
+
+/// The pipes that a process holds.
+fn pipes(pid: u32) -> usize {
+    let all = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let to = all.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    to.filter(|to| to.to_string_lossy().starts_with("pipe:")).count()
+}
+
+/// Two descriptors for each, and one container took them all from every other.
+#[tokio::test]
+async fn what_checks_leave_behind_holds_nothing_of_the_engines() {
+    let sandbox = Sandbox::engine().await.unwrap();
+    let leaves = ["--health-interval", "50ms", "--health-cmd", "setsid sleep 1000 & true"];
+    run(&sandbox, "leaves", &leaves, IMAGE);
+    let before = pipes(sandbox.engine_pid());
+    let sleepers = || sandbox.ok(&["exec", "leaves", "sh", "-c", "ps | grep -c '[s]leep 1000'"]).unwrap();
+    let many = || async { (sleepers().parse::<usize>().unwrap() > 12).then_some(()) };
+    until("what is left of twelve checks", many).await.unwrap();
+    // Those are there, with their ends of the pipes; the engine has at most those of the check that runs now.
+    let now = pipes(sandbox.engine_pid());
+    assert!(now < before + 12, "{before} before, {now} now");
+    // A check that hangs ends at its time though all that it started left its session.
+    let hangs = ["--health-timeout", "200ms", "--health-retries", "1", "--health-interval", "50ms"];
+    let cmd = ["--health-cmd", "setsid sh -c 'yes & sleep 1000' & wait"];
+    run(&sandbox, "hangs", &[&hangs[..], &cmd].concat(), IMAGE);
+    becomes(&sandbox, "hangs", "unhealthy").await;
+}

@@ -5,6 +5,7 @@
 mod ahead;
 mod build;
 mod build_attacks;
+mod build_limits;
 mod build_own;
 mod build_peers;
 mod checkpoints;
@@ -33,5 +34,6 @@ mod sessions;
 mod stock;
 mod survival;
 mod units;
+mod volume_sizes;
 mod volumes;
 mod walls;

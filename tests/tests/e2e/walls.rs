@@ -1,6 +1,6 @@
 //! What a container leaves behind: no user of the host gains by it, and the engine lives on.
 
-use sandlot_tests::sandbox::Sandbox;
+use sandlot_tests::sandbox::{Part, Sandbox};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -23,22 +23,28 @@ fn by_nobody(program: &Path, arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn programs_in_images_and_containers_give_no_user_of_the_host_any_right() {
-    let sandbox = Sandbox::engine().await.unwrap();
-    sandbox.ok(&["run", "-d", "--name", "evil", "-v", "shared:/data", IMAGE, "sleep", "1000"]).unwrap();
-    for to in ["/gain", "/data/gain"] {
+    let mut sandbox = Sandbox::engine().await.unwrap();
+    sandbox.engine_setting("SANDLOT_VOLUME_SIZE", "0");
+    sandbox.kill(Part::Engine).unwrap();
+    sandbox.start(Part::Engine).await.unwrap();
+    sandbox.ok(&["volume", "create", "-o", "size=16m", "sized"]).unwrap();
+    let volumes = ["-v", "shared:/data", "-v", "sized:/sized"];
+    let run = [&["run", "-d", "--name", "evil"][..], &volumes, &[IMAGE, "sleep", "1000"]].concat();
+    sandbox.ok(&run).unwrap();
+    for to in ["/gain", "/data/gain", "/sized/gain"] {
         sandbox.ok(&["cp", "/usr/bin/id", &format!("evil:{to}")]).unwrap();
         sandbox.ok(&["exec", "evil", "sh", "-c", &format!("chown 0:0 {to}; chmod 4755 {to}")]).unwrap();
     }
     sandbox.ok(&["commit", "evil", "evil:image"]).unwrap();
     let state = sandbox.dir().join("state");
     let places = named("gain", &state);
-    assert_eq!(places.len(), 3, "in the layer, the container and the volume: {places:?}");
+    assert_eq!(places.len(), 4, "in the layer, the container and the volumes: {places:?}");
     for place in &places {
         assert_eq!(by_nobody(place, &["-u"]), "", "{}", place.display());
         assert!(std::fs::metadata(place).unwrap().permissions().mode() & 0o4000 != 0);
     }
     // It is the directories above that nobody may enter: open, what a layer or a volume holds is root's.
-    for name in ["images", "containers", "volumes"] {
+    for name in ["images", "containers", "volumes", "disks"] {
         std::fs::set_permissions(state.join(name), PermissionsExt::from_mode(0o755)).unwrap();
     }
     let gained = places.iter().filter(|place| by_nobody(place, &["-u"]) == "0\n").count();

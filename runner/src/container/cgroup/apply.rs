@@ -32,6 +32,12 @@ pub(super) fn settings(limits: &Limits) -> Vec<Setting> {
             vec![("memory.max", value())],
         );
     }
+    if let Some(bytes) = limits.memory {
+        // Version 2 charges them to the memory; in version 1 they are of a pool that all containers share.
+        let quarter = (bytes / 4).to_string();
+        let v1 = vec![("memory.kmem.tcp.limit_in_bytes", quarter)];
+        add("memory of connections", Controller::Memory, v1, Vec::new());
+    }
     if let Some(swap) = limits.swap {
         let alone = match swap {
             Bound::Unlimited => "max".to_owned(),

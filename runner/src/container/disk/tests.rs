@@ -1,6 +1,8 @@
 //! Disks on the machine that runs the tests, as root.
 
 use super::*;
+use rustix::mount::{UnmountFlags, unmount};
+use std::fs::File;
 use std::io::Write;
 
 const OWNER: IdRange = IdRange { base: 7_100_000, count: 65_536 };
@@ -121,4 +123,30 @@ fn sizes_names_and_promises_out_of_range_are_refused() {
     let none = State::new(0, 0);
     assert!(matches!(none.disks.acquire("one", None, OWNER), Err(Error::Full { .. })));
     assert!(state.names().is_empty() && none.names().is_empty(), "nothing is left");
+}
+
+#[test]
+fn one_that_outlives_containers_is_closed_and_opened_and_never_mounted_by_two_devices() {
+    let state = State::new(0, 100);
+    state.disks.create("volume-a", SIZE).unwrap();
+    assert_eq!(state.mounts(), 0, "not before it is used");
+    assert!(state.disks.create("volume-a", SIZE).is_err());
+    let disk = state.disks.open("volume-a").unwrap();
+    assert_eq!(disk.upper(), state.disks.content("volume-a").unwrap());
+    std::fs::write(disk.upper().join("kept"), "x").unwrap();
+    // A container has it in a mount namespace of its own, and whoever mounts for the engine sees nothing of that.
+    let clone =
+        rustix::mount::OpenTreeFlags::OPEN_TREE_CLONE | rustix::mount::OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let inside = rustix::mount::open_tree(rustix::fs::CWD, disk.upper(), clone).unwrap();
+    state.disks.close("volume-a").unwrap();
+    state.disks.close("volume-a").unwrap();
+    assert_eq!((state.mounts(), state.loops()), (0, 1));
+    let again = state.disks.open("volume-a").unwrap();
+    assert_eq!((state.mounts(), state.loops()), (1, 1), "a second device has a cache of its own");
+    let written = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY;
+    rustix::fs::openat(&inside, "seen", written, rustix::fs::Mode::RWXU).unwrap();
+    assert!(again.upper().join("seen").exists() && again.upper().join("kept").exists());
+    drop(inside);
+    state.disks.release("volume-a").unwrap();
+    assert_eq!(state.mounts(), 0);
 }

@@ -5,7 +5,6 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
 
 /// Where it is reached.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
@@ -13,8 +12,6 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 const PORT: u16 = 53;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 16;
-/// How long a connection to another server may take.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Both of them, not blocking.
 #[derive(Debug)]
@@ -65,14 +62,19 @@ pub fn asking(netns: BorrowedFd<'_>, server: SocketAddr) -> Result<UdpSocket, Er
     })
 }
 
-/// A connection from `netns` to another server, not blocking.
+/// A connection from `netns` to another server, not blocking, that is being made: nobody waits for a server that says nothing.
 ///
 /// # Errors
 /// [`Error::Enter`] with what the system answers.
-pub fn connected(netns: BorrowedFd<'_>, server: SocketAddr) -> Result<TcpStream, Error> {
+pub fn connecting(netns: BorrowedFd<'_>, server: SocketAddr) -> Result<TcpStream, Error> {
     within(netns, || {
-        let stream = TcpStream::connect_timeout(&server, PATIENCE)?;
-        stream.set_nonblocking(true)?;
-        Ok(stream)
+        let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+        match connect(&socket, &server) {
+            Err(rustix::io::Errno::INPROGRESS) => {}
+            other => other?,
+        }
+        Ok(socket.into())
     })
 }

@@ -26,6 +26,7 @@ mod running;
 mod sources;
 mod stage;
 mod state;
+mod watch;
 
 pub use context::Context;
 pub use error::Error;

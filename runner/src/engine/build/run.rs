@@ -8,6 +8,7 @@ use super::mounts::Mount;
 use super::prepare::{self, Ids, Kept};
 use super::report::Reporter;
 use super::state::State;
+use super::watch;
 use crate::container::spec::IdRange;
 use crate::engine::changes;
 use crate::engine::container::Container;
@@ -147,11 +148,17 @@ async fn attempt(
     let mut output = container.output.attach();
     engine.start(&container.id).await?;
     let ended = engine.wait(&container.id, Wait::NotRunning)?;
-    let mut text = Text::default();
-    while let Some(chunk) = output.recv().await {
-        out.say(text.take(&chunk.bytes)).await;
-    }
-    let code = ended.await;
+    let running = async {
+        let mut text = Text::default();
+        while let Some(chunk) = output.recv().await {
+            out.say(text.take(&chunk.bytes)).await;
+        }
+        ended.await
+    };
+    let code = tokio::select! {
+        code = running => code,
+        error = watch::too_much(job, container) => return Err(error?),
+    };
     drop(kept);
     if code != 0 {
         return Err(Error::Command { command: ready.words.join(" "), code });

@@ -234,8 +234,9 @@ impl super::Networks {
             [] => dns::Upstream::Host,
             _ => dns::Upstream::Inside { netns: Arc::new(netns), servers },
         };
-        let server =
-            dns::Server::start(sockets, &record.id, Arc::clone(&self.directory), upstream).map_err(failed)?;
+        let directory = Arc::clone(&self.directory);
+        let server = dns::Server::start(sockets, &record.id, directory, upstream, &self.questions);
+        let server = server.map_err(failed)?;
         self.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id.clone(), server);
         Ok(())
     }

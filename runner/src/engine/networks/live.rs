@@ -113,7 +113,12 @@ impl Engine {
         let (Some((pid, _)), Some(live)) = (record.state.alive(), &gone.live) else {
             return container.change(|record| record.endpoints = left);
         };
-        self.pull_out(&container, pid, live, &left).await?;
+        // Nobody is led to an address that is another's, or nobody's, in a moment.
+        self.networks.enlist(&record, &left);
+        if let Err(e) = self.pull_out(&container, pid, live, &left).await {
+            self.networks.enlist(&record, &record.endpoints);
+            return Err(e);
+        }
         self.networks.release(std::slice::from_ref(&gone));
         container.change(|record| record.endpoints = left)?;
         let record = container.record();

@@ -111,6 +111,7 @@ pub struct Networks {
     /// The published ports of containers that run.
     proxies: Mutex<HashMap<String, ports::Proxy>>,
     places: ports::Places,
+    questions: dns::Places,
     internet: internet::Loading,
     /// Stands for a loaded firewall, also when the engine that loaded it is gone.
     mark: PathBuf,
@@ -152,6 +153,7 @@ impl Networks {
             servers: Mutex::default(),
             proxies: Mutex::default(),
             places: ports::Places::default(),
+            questions: dns::Places::default(),
             internet: internet::Loading::new(run.join("internet")),
             mark: run.join("bridges"),
         };

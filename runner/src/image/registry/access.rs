@@ -164,8 +164,8 @@ impl Client {
         own: Option<&Credentials>,
     ) -> Result<String, Error> {
         let mut url: Url = realm.parse().map_err(|_| Error::Host(realm.to_owned()))?;
-        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if url.scheme() != "https" && !local && self.base.scheme() == "https" {
+        // Nor by plain HTTP to this machine: a stranger's registry has no business with what listens here.
+        if url.scheme() != "https" && self.base.scheme() == "https" {
             return Err(self.astray("a token by plain HTTP"));
         }
         if let Some(service) = service {

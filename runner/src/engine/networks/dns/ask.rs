@@ -100,9 +100,11 @@ impl Upstream {
         let mut stream = match self {
             Self::Inside { netns, .. } => {
                 let netns = Arc::clone(netns);
-                let connected =
-                    move || nameserver::connected(netns.as_fd(), server).map_err(io::Error::other);
-                TcpStream::from_std(tokio::task::spawn_blocking(connected).await??)?
+                let connecting =
+                    move || nameserver::connecting(netns.as_fd(), server).map_err(io::Error::other);
+                let stream = TcpStream::from_std(tokio::task::spawn_blocking(connecting).await??)?;
+                stream.writable().await?;
+                stream.take_error()?.map_or(Ok(stream), Err)?
             }
             _ => TcpStream::connect(server).await?,
         };

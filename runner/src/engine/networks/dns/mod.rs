@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -23,12 +23,16 @@ use tokio::time::{Instant, sleep_until, timeout};
 const QUESTION: usize = 4096;
 /// Questions to other servers that wait for their answers.
 const IN_FLIGHT: usize = 64;
+/// The same for all containers together: each takes a descriptor of the engine's.
+const ALL_IN_FLIGHT: usize = 1024;
 /// Connections at once.
 const CONNECTIONS: usize = 16;
 /// How long a connection may be silent.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Questions in a tenth of a second; who asks more waits.
 const OFTEN: u32 = 200;
+/// Of these, how many go to other servers: those are the host's, and may turn the whole host away if one floods them.
+const OFTEN_ELSEWHERE: u32 = 20;
 /// That tenth.
 const WINDOW: Duration = Duration::from_millis(100);
 
@@ -49,7 +53,52 @@ struct Shared {
     directory: Arc<Directory>,
     upstream: Upstream,
     in_flight: Arc<Semaphore>,
-    pace: Mutex<(Instant, u32)>,
+    all_in_flight: Arc<Semaphore>,
+    pace: Pace,
+    pace_elsewhere: Pace,
+}
+
+/// What all name servers of an engine share.
+#[derive(Debug, Clone)]
+pub(super) struct Places(Arc<Semaphore>);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(ALL_IN_FLIGHT)))
+    }
+}
+
+/// How often something may be done in a tenth of a second.
+#[derive(Debug)]
+struct Pace {
+    often: u32,
+    /// When this tenth began, and how often it was done since.
+    since: Mutex<(Instant, u32)>,
+}
+
+impl Pace {
+    fn new(often: u32) -> Self {
+        Self { often, since: Mutex::new((Instant::now(), 0)) }
+    }
+
+    /// Returns when it may be done once more.
+    async fn rest(&self) {
+        loop {
+            let until = {
+                let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+                let (began, done) = &mut *since;
+                if began.elapsed() >= WINDOW {
+                    (*began, *done) = (Instant::now(), 0);
+                }
+                if *done < self.often {
+                    *done += 1;
+                    return;
+                }
+                *began + WINDOW
+            };
+            sleep_until(until).await;
+        }
+    }
 }
 
 impl Server {
@@ -62,6 +111,7 @@ impl Server {
         asker: &str,
         directory: Arc<Directory>,
         upstream: Upstream,
+        all: &Places,
     ) -> io::Result<Self> {
         let udp = Arc::new(UdpSocket::from_std(sockets.udp)?);
         let tcp = TcpListener::from_std(sockets.tcp)?;
@@ -70,7 +120,9 @@ impl Server {
             directory,
             upstream,
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
-            pace: Mutex::new((Instant::now(), 0)),
+            all_in_flight: Arc::clone(&all.0),
+            pace: Pace::new(OFTEN),
+            pace_elsewhere: Pace::new(OFTEN_ELSEWHERE),
         });
         let tasks: [JoinHandle<()>; 2] =
             [tokio::spawn(packets(udp, Arc::clone(&shared))), tokio::spawn(connections(tcp, shared))];
@@ -79,20 +131,10 @@ impl Server {
 }
 
 impl Shared {
-    /// Returns when another question may be looked at.
-    async fn rest(&self) {
-        let until = {
-            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-            let (began, asked) = &mut *pace;
-            if began.elapsed() >= WINDOW {
-                (*began, *asked) = (Instant::now(), 0);
-            }
-            *asked += 1;
-            (*asked > OFTEN).then_some(*began + WINDOW)
-        };
-        if let Some(until) = until {
-            sleep_until(until).await;
-        }
+    /// A place among the questions that wait for other servers, of this container's and of all; none if there is none left.
+    fn place(&self) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        let own = Arc::clone(&self.in_flight).try_acquire_owned().ok()?;
+        Some((own, Arc::clone(&self.all_in_flight).try_acquire_owned().ok()?))
     }
 
     fn answer(&self, packet: &[u8]) -> Reply {
@@ -106,7 +148,7 @@ async fn packets(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
     let mut asked = JoinSet::new();
     loop {
         while asked.try_join_next().is_some() {}
-        shared.rest().await;
+        shared.pace.rest().await;
         let Ok((n, from)) = socket.recv_from(&mut buffer).await else {
             // An earlier answer that nobody waited for comes back as an error.
             continue;
@@ -115,11 +157,12 @@ async fn packets(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
         let said = match shared.answer(packet) {
             Reply::Answer(said) => Some(said),
             Reply::Nothing => None,
-            Reply::Ask => match Arc::clone(&shared.in_flight).try_acquire_owned() {
-                Ok(place) => {
+            Reply::Ask => match shared.place() {
+                Some(place) => {
                     let (socket, shared, packet) =
                         (Arc::clone(&socket), Arc::clone(&shared), packet.to_vec());
                     asked.spawn(async move {
+                        shared.pace_elsewhere.rest().await;
                         let said = shared.upstream.packet(&packet).await.or_else(|| failure(&packet));
                         if let Some(said) = said {
                             // Who does not wait any more misses nothing.
@@ -129,7 +172,7 @@ async fn packets(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
                     });
                     None
                 }
-                Err(_) => failure(packet),
+                None => failure(packet),
             },
         };
         if let Some(said) = said {
@@ -165,12 +208,13 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
         }
         let mut packet = vec![0; length];
         timeout(SILENCE, stream.read_exact(&mut packet)).await??;
-        shared.rest().await;
+        shared.pace.rest().await;
         let said = match shared.answer(&packet) {
             Reply::Answer(said) => said,
             Reply::Nothing => return Ok(()),
             Reply::Ask => {
-                let _place = shared.in_flight.acquire().await.map_err(io::Error::other)?;
+                let Some(_place) = shared.place() else { return Ok(()) };
+                shared.pace_elsewhere.rest().await;
                 match shared.upstream.stream(&packet).await.or_else(|| failure(&packet)) {
                     Some(said) => said,
                     None => return Ok(()),

@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 
 /// Connections through one container's ports at once.
 const CONNECTIONS: usize = 512;
-/// Connections through all ports; each takes two descriptors.
+/// Connections through all ports, and clients that send packets; each takes two descriptors, or one.
 const ALL_CONNECTIONS: usize = 4096;
 
 /// Where a port leads to: to a container, wherever it is at that moment.
@@ -161,6 +161,7 @@ impl Proxy {
         all: &Places,
     ) -> io::Result<Self> {
         let own = Arc::new(Semaphore::new(CONNECTIONS));
+        let clients = udp::Places { own: Arc::new(Semaphore::new(udp::CLIENTS)), all: Arc::clone(&all.0) };
         let mut tasks = Self(Vec::new());
         for (published, bound) in ports.bound {
             let target = Target {
@@ -174,7 +175,8 @@ impl Proxy {
                     tokio::spawn(tcp::serve(listener, target, Arc::clone(&own), Arc::clone(&all.0)))
                 }
                 Bound::Udp(socket) => {
-                    tokio::spawn(udp::serve(Arc::new(tokio::net::UdpSocket::from_std(socket)?), target))
+                    let socket = Arc::new(tokio::net::UdpSocket::from_std(socket)?);
+                    tokio::spawn(udp::serve(socket, target, clients.clone()))
                 }
             };
             tasks.0.push(task.abort_handle());

@@ -46,6 +46,10 @@ fn a_port_that_is_taken_is_named_and_a_range_takes_the_next() {
     if let Ok(next) = Ports::bind(&[wish(80, Protocol::Tcp, taken..=taken.saturating_add(50))]) {
         assert_ne!(next.published()[0].host, taken);
     }
+    // An address that is not this machine's is no place to listen at, and said to be none.
+    let strange = wanted::Wanted { address: "192.0.2.77".parse().unwrap(), ..wish(80, Protocol::Tcp, 0..=0) };
+    let error = Ports::bind(&[strange]).unwrap_err().to_string();
+    assert!(error.contains("192.0.2.77:0") && error.contains("Cannot assign"), "{error}");
     let again = first.published();
     drop(first);
     assert_eq!(Ports::bind_again(&again).published(), again);
@@ -129,4 +133,56 @@ async fn packets_find_back_to_each_client_and_the_end_closes_the_port() {
     while std::net::UdpSocket::bind(at).is_err() {
         tokio::task::yield_now().await;
     }
+}
+
+/// A proxy for packets with so many places, and where it listens.
+fn packets(port: u16, places: &udp::Places) -> (tokio::task::AbortHandle, SocketAddr) {
+    let socket = std::net::UdpSocket::bind((LOCAL, 0)).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let at = socket.local_addr().unwrap();
+    let target = Target { directory: directory(), container: "web".into(), port };
+    let socket = Arc::new(Packets::from_std(socket).unwrap());
+    (tokio::spawn(udp::serve(socket, target, places.clone())).abort_handle(), at)
+}
+
+#[tokio::test]
+async fn strangers_senders_neither_use_up_the_places_nor_take_those_of_who_was_answered() {
+    let server = Arc::new(Packets::bind((LOCAL, 0)).await.unwrap());
+    let port = server.local_addr().unwrap().port();
+    let echo = Arc::clone(&server);
+    let echoing = tokio::spawn(async move {
+        let mut packet = [0; 16];
+        while let Ok((n, from)) = echo.recv_from(&mut packet).await {
+            if &packet[..n] == b"real" {
+                echo.send_to(b"yes", from).await.unwrap();
+            }
+        }
+    });
+    let (own, all) = (Arc::new(Semaphore::new(4)), Arc::new(Semaphore::new(6)));
+    let places = udp::Places { own: Arc::clone(&own), all: Arc::clone(&all) };
+    let (task, at) = packets(port, &places);
+    let asks = |client: Packets| async move {
+        client.send_to(b"real", at).await.unwrap();
+        let answered = timeout(Duration::from_secs(5), client.recv(&mut [0; 16])).await;
+        assert_eq!(answered.expect("no answer").unwrap(), 3);
+        client
+    };
+    let first = asks(Packets::bind((LOCAL, 0)).await.unwrap()).await;
+    // As many as one likes, for nobody proves whose a packet is.
+    let strangers = futures_util::future::join_all((0..50).map(|_| Packets::bind((LOCAL, 0)))).await;
+    for stranger in &strangers {
+        stranger.as_ref().unwrap().send_to(b"spam", at).await.unwrap();
+    }
+    while own.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    // Another container's ports have what is left of the places of all.
+    assert!(all.available_permits() >= 2, "one took the places of all");
+    asks(Packets::bind((LOCAL, 0)).await.unwrap()).await;
+    asks(first).await;
+    task.abort();
+    while own.available_permits() < 4 || all.available_permits() < 6 {
+        tokio::task::yield_now().await;
+    }
+    echoing.abort();
 }
