@@ -30,6 +30,8 @@ pub enum Policy {
 const BODY: usize = 1 << 20;
 /// The share of processor time that every container has.
 const SHARES: i64 = 1024;
+/// The weight of block i/o that every container has.
+const WEIGHT: u16 = 500;
 
 impl Policy {
     /// Whether who connected may.
@@ -160,14 +162,17 @@ async fn creation(request: Request) -> Result<Request, Error> {
     if !host.binds.is_empty() || !host.mounts.is_empty() || !host.tmpfs.is_empty() {
         return refuse("a mount");
     }
-    if !wanted.config.volumes.is_empty() {
+    // What another container has mounted may be of the host's.
+    if !wanted.config.volumes.is_empty() || !host.volumes_from.is_empty() {
         return refuse("a volume");
     }
     if !host.cap_add.is_empty() || !host.security_opt.is_empty() || !host.sysctls.is_empty() {
         return refuse("a change of the container's walls");
     }
     // What would be spared when memory runs out, or have more than its share.
-    if host.oom_score_adj < 0 || !host.ulimits.is_empty() || host.resources.cpu_shares > SHARES {
+    let asked = &host.resources;
+    let preferred = asked.cpu_shares > SHARES || asked.blkio_weight > WEIGHT || asked.memory_reservation > 0;
+    if host.oom_score_adj < 0 || !host.ulimits.is_empty() || preferred {
         return refuse("precedence over other containers");
     }
     if let Some(what) = unlimited(host) {

@@ -11,7 +11,7 @@
 mod filesystem;
 
 use super::spec::IdRange;
-use filesystem::{attach, copy_sparse, detach, release, template};
+use filesystem::{attach, attach_again, copy_sparse, detach, release, template};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -209,9 +209,18 @@ impl Disks {
         let disk = Disk { directory: self.place(id)? };
         let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if !disk.upper().is_dir() {
-            attach(&disk)?;
+            attach_again(&disk)?;
         }
         Ok(disk)
+    }
+
+    /// The bytes that the disk `id` takes on the host, if it is not mounted: else what is in it can be counted.
+    #[must_use]
+    pub fn closed_bytes(&self, id: &str) -> Option<u64> {
+        use std::os::unix::fs::MetadataExt;
+        let disk = Disk { directory: self.place(id).ok()? };
+        let closed = !disk.upper().is_dir();
+        disk.image().metadata().ok().filter(|_| closed).map(|image| image.blocks() * 512)
     }
 
     /// Unmounts the disk `id`, which nobody uses, and keeps it.

@@ -10,6 +10,11 @@ use tokio::sync::broadcast;
 /// How many events are kept, and how many a slow listener may be behind.
 const KEPT: usize = 1024;
 
+/// The longest action and value that are told whole: a command or a label may be as long as its maker likes.
+const VALUE: usize = 4096;
+/// The most bytes of an event's attributes; what does not fit is left out.
+const ATTRIBUTES: usize = 32 << 10;
+
 /// One event, in the words of the Docker Engine API.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -108,8 +113,8 @@ impl Events {
         let now = jiff::Timestamp::now();
         let event = Event {
             kind,
-            action: action.to_owned(),
-            actor: Actor { id, attributes },
+            action: cut(action),
+            actor: Actor { id, attributes: bounded(attributes) },
             scope: "local",
             seconds: now.as_second(),
             nanos: i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX),
@@ -134,5 +139,47 @@ impl Events {
     pub fn follow(&self) -> (Vec<Event>, broadcast::Receiver<Event>) {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         (kept.iter().cloned().collect(), self.sender.subscribe())
+    }
+}
+
+/// The beginning of a text, with three points where something was left out.
+fn cut(text: &str) -> String {
+    match text.char_indices().take_while(|(at, _)| *at < VALUE).last() {
+        Some((at, last)) if at + last.len_utf8() < text.len() => format!("{}...", &text[..at]),
+        _ => text.to_owned(),
+    }
+}
+
+/// As much of them as is kept.
+fn bounded(attributes: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut left = ATTRIBUTES;
+    let mut keep = |name: &str, value: &str| {
+        let bytes = name.len() + value.len();
+        let fits = bytes <= left;
+        left = left.saturating_sub(if fits { bytes } else { 0 });
+        fits
+    };
+    let all = attributes.into_iter().map(|(name, value)| (name, cut(&value)));
+    all.filter(|(name, value)| keep(name, value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_an_event_is_bounded_whatever_a_command_or_a_label_says() {
+        let events = Events::default();
+        let long = "\u{e4}".repeat(1 << 20);
+        let labels = (0..100).map(|n| (format!("label{n}"), long.clone()));
+        let labels = labels.chain([("name".to_owned(), "box".to_owned()), (long.clone(), "x".to_owned())]);
+        events.tell("container", &format!("exec_create: {long}"), "id".into(), labels.collect());
+        let kept = events.follow().0.pop().unwrap();
+        assert!(kept.action.starts_with("exec_create: \u{e4}") && kept.action.ends_with("..."));
+        assert!(kept.action.len() < VALUE + 8, "{}", kept.action.len());
+        let attributes = &kept.actor.attributes;
+        let bytes: usize = attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+        assert!(bytes <= ATTRIBUTES && attributes["name"] == "box", "{bytes}");
+        assert_eq!((cut("short"), cut(&"x".repeat(VALUE))), ("short".to_owned(), "x".repeat(VALUE)));
     }
 }

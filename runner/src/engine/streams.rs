@@ -62,12 +62,14 @@ impl Reader {
 
     /// The next piece; `None` at the end. A terminal whose last process closed it ends with `EIO`.
     pub async fn next(&self) -> Option<Chunk> {
-        let mut buffer = vec![0; READ];
         loop {
             self.0.readable().await.ok()?;
+            // Nothing is kept for what is still to come, and of what came no more than that: many pieces may wait somewhere.
+            let mut buffer = vec![0; READ];
             match self.0.try_read(&mut buffer) {
                 Ok(n @ 1..) => {
                     buffer.truncate(n);
+                    buffer.shrink_to_fit();
                     return Some(Chunk { stream: self.1, bytes: Bytes::from(buffer) });
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}

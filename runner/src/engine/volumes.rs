@@ -161,6 +161,11 @@ impl Engine {
     pub async fn volume_bytes(&self, name: &str) -> u64 {
         let (engine, name) = (self.clone(), name.to_owned());
         let count = move || {
+            // None is mounted for this.
+            let bound = engine.stored_volume(&name).ok()?.bound;
+            if let Some(bytes) = bound.and_then(|bound| engine.disks.closed_bytes(&bound.disk)) {
+                return Some(bytes);
+            }
             let directory = crate::image::tree::directory(&engine.volume_data(&name).ok()?).ok()?;
             Some(changes::bytes(std::os::fd::AsFd::as_fd(&directory), 0))
         };

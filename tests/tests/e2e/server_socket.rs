@@ -27,7 +27,11 @@ fn session() -> Value {
 /// An engine with a session and a container that is none.
 async fn prepared() -> Sandbox {
     let sandbox = Sandbox::engine().await.unwrap();
-    sandbox.ok(&["run", "-d", "--name", "private", "-e", "SECRET=1", IMAGE, "sleep", "1000"]).unwrap();
+    let script = "echo of another > /kept/secret; sleep 1000";
+    let private = ["run", "-d", "--name", "private", "-e", "SECRET=1", "-v", "kept:/kept"];
+    sandbox.ok(&[&private[..], &[IMAGE, "sh", "-c", script]].concat()).unwrap();
+    let written = || async { sandbox.ok(&["exec", "private", "cat", "/kept/secret"]).ok() };
+    sandlot_tests::wait::until("the file", written).await.unwrap();
     let (code, made) = asked(&sandbox, "POST", "/containers/create?name=own", Some(session())).await;
     assert_eq!(code, 201, "{made}");
     sandbox
@@ -107,6 +111,9 @@ async fn a_session_takes_no_more_of_the_host_than_its_limits() {
         ("/HostConfig/PidMode", json!("host")),
         ("/HostConfig/OomScoreAdj", json!(-1000)),
         ("/HostConfig/CpuShares", json!(262_144)),
+        ("/HostConfig/BlkioWeight", json!(1000)),
+        ("/HostConfig/MemoryReservation", json!(64 << 20)),
+        ("/HostConfig/VolumesFrom", json!(["private"])),
         ("/HostConfig/Ulimits", json!([{ "Name": "nofile", "Soft": -1, "Hard": -1 }])),
         ("/HostConfig/Memory", json!(0)),
         ("/HostConfig/MemorySwap", json!(-1)),
@@ -121,6 +128,9 @@ async fn a_session_takes_no_more_of_the_host_than_its_limits() {
         let (code, answer) = asked(&sandbox, "POST", "/containers/create", Some(wish)).await;
         assert!(matches!(code, 400 | 403), "{pointer}: {code} {answer}");
     }
+    // Root, whose socket it is, may: the files of a container that is no session would be the web server's.
+    let wish = ["run", "--rm", "--volumes-from", "private", IMAGE, "cat", "/kept/secret"];
+    assert_eq!(sandbox.ok(&wish).unwrap(), "of another");
     // A second field of the same name is no way around.
     let text = session().to_string().replacen('{', "{\"HostConfig\":{\"Privileged\":true},", 1);
     let client = reqwest::Client::builder().unix_socket(sandbox.dir().join("server.sock")).build().unwrap();

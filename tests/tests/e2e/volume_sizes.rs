@@ -45,7 +45,7 @@ async fn a_volume_ends_at_its_size_and_a_neighbour_goes_on() {
         assert!(said.contains("No space left on device") && said.ends_with("code 1"), "{flags:?}: {said}");
     }
     // Names run out as well.
-    let names = sh(&sandbox, "/v", "n=0; while : 2>/dev/null >/v/$n; do n=$((n + 1)); done; echo $n");
+    let names = sh(&sandbox, "/v", "n=0; while true 2>/dev/null >/v/$n; do n=$((n + 1)); done; echo $n");
     assert!(names.lines().last().unwrap().parse::<u32>().unwrap() < 10_000, "{names}");
     assert!(taken(&sandbox) <= 3 * (17 << 20), "{}", taken(&sandbox));
     let write = "dd if=/dev/zero of=/v/own bs=1M count=4 && cat /v/own | wc -c";

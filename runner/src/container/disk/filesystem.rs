@@ -73,24 +73,41 @@ pub(super) fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Mounts a disk's file. Nothing of it is ever executed or opened as a device on the host; the overlay above has flags of
-/// its own. `noinit_itable`: a sparse file reads as zeroes, so the kernel need not write them.
+/// Mounts the file of a new disk. Nothing of it is ever executed or opened as a device on the host; what is mounted of it in
+/// containers has flags of its own. `noinit_itable`: a sparse file reads as zeroes, so the kernel need not write them.
 pub(super) fn attach(disk: &Disk) -> Result<(), Error> {
-    let (image, place) = (disk.image(), disk.mount());
+    let image = disk.image();
     let file = File::options().read(true).write(true).open(&image).map_err(failed("opening", &image))?;
-    // One that is mounted elsewhere (by an engine in another mount namespace, in a container) must not become two.
-    let there = sandlot_sys::loopdev::attached(&image).map_err(failed("looking for", &image))?;
-    let device = there.map_or_else(|| sandlot_sys::loopdev::attach(file.as_fd()), Ok);
-    let (device, path) = device.map_err(failed("attaching", &image))?;
+    let (device, path) = sandlot_sys::loopdev::attach(file.as_fd()).map_err(failed("attaching", &image))?;
+    mount_device(disk, &path)?;
+    // From here on the mount keeps the device.
+    drop(device);
+    Ok(())
+}
+
+/// Mounts the file of a disk that may be mounted elsewhere (in a container, by an engine in another mount namespace): by the
+/// same device then.
+pub(super) fn attach_again(disk: &Disk) -> Result<(), Error> {
+    let image = disk.image();
+    match sandlot_sys::loopdev::attached(&image).map_err(failed("looking for", &image))? {
+        Some((device, path)) => {
+            mount_device(disk, &path)?;
+            drop(device);
+            Ok(())
+        }
+        None => attach(disk),
+    }
+}
+
+fn mount_device(disk: &Disk, path: &str) -> Result<(), Error> {
+    let (image, place) = (disk.image(), disk.mount());
     match std::fs::create_dir(&place) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed("making", &place)(e)),
         _ => {}
     }
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME;
-    mount(&path, &place, "ext4", flags, Some(c"noinit_itable,errors=remount-ro"))
+    mount(path, &place, "ext4", flags, Some(c"noinit_itable,errors=remount-ro"))
         .map_err(failed("mounting", &image))?;
-    // From here on the mount keeps the device.
-    drop(device);
     for directory in [disk.upper(), disk.work()] {
         match std::fs::create_dir(&directory) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {

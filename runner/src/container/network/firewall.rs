@@ -8,6 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Where `nft` is.
 const TOOLS: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
@@ -15,6 +16,9 @@ const TOOLS: &str = "/usr/sbin:/sbin:/usr/bin:/bin";
 pub(super) const OURS: &str = "sl";
 /// Whether the host forwards packets at all.
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+/// How often, and how long after each time, another engine's turn is waited for.
+const TRIES: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(25);
 /// What is not public: own, private, shared, loopback, link-local (cloud metadata), reserved, multicast.
 pub(super) const PRIVATE: &str = "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, \
                                   192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/3";
@@ -48,7 +52,13 @@ pub(super) fn forward() -> Result<(), Error> {
 /// While it is kept no other engine in this network namespace looks at forwarding or changes it.
 fn turn() -> Result<File, Error> {
     let file = File::open(FORWARDING).map_err(Error::Forwarding)?;
-    flock(&file, FlockOperation::LockExclusive).map_err(|e| Error::Forwarding(e.into()))?;
+    for _ in 0..TRIES {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
+            other => return other.map(|()| file).map_err(|e| Error::Forwarding(e.into())),
+        }
+    }
+    // Any user of the host can keep it: that is no reason to have no network.
     Ok(file)
 }
 
