@@ -179,12 +179,22 @@ const LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
-/// The container's small tmpfs: its root becomes `/dev`, with device nodes that belong to the container's root (`owner`,
-/// a host id), and `.etc` holds `files`. Made by the host, so that nobody inside can enlarge it.
+/// [`devices`] with its files.
 ///
 /// # Errors
 /// Names the step that failed.
 pub fn volatile(files: &Files, owner: u32) -> Result<OwnedFd, Error> {
+    let mount = devices(owner)?;
+    put_files(mount.as_fd(), files, owner)?;
+    Ok(mount)
+}
+
+/// The container's small tmpfs: its root becomes `/dev`, with device nodes that belong to the container's root (`owner`,
+/// a host id). Made by the host, so that nobody inside can enlarge it.
+///
+/// # Errors
+/// Names the step that failed.
+pub fn devices(owner: u32) -> Result<OwnedFd, Error> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(at("opening a tmpfs"))?;
     let id = owner.to_string();
     let options = [
@@ -202,13 +212,36 @@ pub fn volatile(files: &Files, owner: u32) -> Result<OwnedFd, Error> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let mount = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
         .map_err(at("mounting a tmpfs"))?;
-    fill(mount.as_fd(), files, owner).map_err(at("filling /dev"))?;
+    fill(mount.as_fd(), owner).map_err(at("filling /dev"))?;
     Ok(mount)
 }
 
-fn fill(dev: BorrowedFd<'_>, files: &Files, owner: u32) -> rustix::io::Result<()> {
-    let (uid, gid) = (Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)));
-    let own = |dir: BorrowedFd<'_>, name: &str| chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
+fn own(dir: BorrowedFd<'_>, name: &str, owner: u32) -> rustix::io::Result<()> {
+    chownat(dir, name, Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)), AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// Puts the text of `files` into `.etc` of [`devices`], once.
+///
+/// # Errors
+/// That it failed, and why.
+pub fn put_files(dev: BorrowedFd<'_>, files: &Files, owner: u32) -> Result<(), Error> {
+    write_files(dev, files, owner).map_err(at("writing the files of /etc"))
+}
+
+fn write_files(dev: BorrowedFd<'_>, files: &Files, owner: u32) -> rustix::io::Result<()> {
+    let etc = openat(dev, ".etc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let texts = [&files.hostname, &files.hosts, &files.resolv_conf];
+    for (name, text) in super::plan::FILES.into_iter().zip(texts) {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = openat(&etc, name, flags, Mode::from_raw_mode(0o644))?;
+        rustix::io::write(&file, text.as_bytes())?;
+        own(etc.as_fd(), name, owner)?;
+    }
+    Ok(())
+}
+
+fn fill(dev: BorrowedFd<'_>, owner: u32) -> rustix::io::Result<()> {
+    let own = |dir: BorrowedFd<'_>, name: &str| own(dir, name, owner);
     for (name, major, minor) in DEVICES {
         mknodat(
             dev,
@@ -227,14 +260,6 @@ fn fill(dev: BorrowedFd<'_>, files: &Files, owner: u32) -> rustix::io::Result<()
     for name in ["pts", "shm", "mqueue", ".etc"] {
         mkdirat(dev, name, Mode::from_raw_mode(0o755))?;
         own(dev, name)?;
-    }
-    let etc = openat(dev, ".etc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    let texts = [&files.hostname, &files.hosts, &files.resolv_conf];
-    for (name, text) in super::plan::FILES.into_iter().zip(texts) {
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-        let file = openat(&etc, name, flags, Mode::from_raw_mode(0o644))?;
-        rustix::io::write(&file, text.as_bytes())?;
-        own(etc.as_fd(), name)?;
     }
     Ok(())
 }

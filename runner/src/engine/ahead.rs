@@ -1,5 +1,5 @@
 //! What of a container needs no more than its limits and its profile is made ahead of its start, while its creator still talks:
-//! control groups, and a child in all its namespaces that waits to be told what it is.
+//! control groups, a child in all its namespaces that waits to be told what it is, and the tmpfs that will be its `/dev`.
 //!
 //! Whoever starts the container takes it over; what nobody starts for a while is given back, and is made again when it is started.
 
@@ -8,7 +8,9 @@ use super::container::Container;
 use super::error::{Doing, Error};
 use super::model::Resources;
 use crate::container::cgroup::Group;
+use crate::container::rootfs;
 use crate::container::spec::{IdRange, Profile};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -24,11 +26,19 @@ const DOING: &str = "beginning the container";
 /// A container that is being begun, or was.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    group: JoinHandle<Result<Group, Error>>,
+    begun: JoinHandle<Result<Begun, Error>>,
     /// The limits that its group has.
     limits: Resources,
     /// `None` for a blank, and for one that is being started: they are counted elsewhere.
     _place: Option<OwnedSemaphorePermit>,
+}
+
+/// What there is of it.
+#[derive(Debug)]
+struct Begun {
+    group: Group,
+    /// Its `/dev`, but for the files.
+    devices: OwnedFd,
 }
 
 impl Engine {
@@ -64,35 +74,44 @@ impl Engine {
     /// Makes the groups of a container with these limits, and its child, in the background.
     pub(super) fn begin(&self, id: &str, range: IdRange, limits: Resources, profile: Profile) -> Ahead {
         let (engine, id) = (self.clone(), id.to_owned());
-        let here = tokio::runtime::Handle::current();
         let wanted = limits.clone();
-        let group = spawn_blocking(move || {
+        let here = tokio::runtime::Handle::current();
+        let begun = spawn_blocking(move || {
             let delegate = (profile == Profile::Nested).then_some(range);
             let (group, join) = engine.make_group(&id, &wanted, delegate)?;
-            match here.block_on(engine.spawner.begin(&id, range, profile, &join)) {
-                Ok(()) => Ok(group),
-                Err(e) => {
+            // Asked first: the spawner clones meanwhile.
+            let (cloned, devices) = here.block_on(async {
+                tokio::join!(biased; engine.spawner.begin(&id, range, profile, &join), async { rootfs::devices(range.base) })
+            });
+            match (cloned, devices) {
+                (Ok(()), Ok(devices)) => Ok(Begun { group, devices }),
+                (Ok(()), Err(e)) => {
+                    here.block_on(engine.spawner.abandon(&id)).unwrap_or_default();
+                    remove(group);
+                    Err(e.into())
+                }
+                (Err(e), _) => {
                     remove(group);
                     Err(e.into())
                 }
             }
         });
-        Ahead { group, limits, _place: None }
+        Ahead { begun, limits, _place: None }
     }
 
-    /// Waits for what was begun; the container has its group then, with the limits that it has now. What failed, perhaps long
-    /// ago, is tried once more.
+    /// Waits for what was begun; the container has its group then, with the limits that it has now, and this is its `/dev`. What
+    /// failed, perhaps long ago, is tried once more.
     pub(super) async fn begun(
         &self,
         container: &Arc<Container>,
         profile: Profile,
         ahead: Ahead,
-    ) -> Result<(), Error> {
+    ) -> Result<OwnedFd, Error> {
         let doing = || DOING.to_owned();
-        let group = match ahead.group.await.map_err(std::io::Error::other).doing(doing)? {
-            Ok(group) => group,
+        let Begun { group, devices } = match ahead.begun.await.map_err(std::io::Error::other).doing(doing)? {
+            Ok(begun) => begun,
             Err(_) => {
-                let again = self.begin_now(container, profile).group.await;
+                let again = self.begin_now(container, profile).begun.await;
                 again.map_err(std::io::Error::other).doing(doing)??
             }
         };
@@ -104,7 +123,7 @@ impl Engine {
                 .and_then(|limits| group.update(&limits).map_err(|e| Error::invalid(e.to_string())))
         };
         *container.group.lock().unwrap_or_else(PoisonError::into_inner) = Some(group);
-        updated
+        updated.map(|()| devices)
     }
 
     /// Gives back, off the caller's path, what was begun of a container that goes.
@@ -123,7 +142,7 @@ impl Engine {
 
     /// Gives back what was begun under that id.
     pub(super) async fn abandon_one(&self, id: &str, ahead: Ahead) {
-        if let Ok(Ok(group)) = ahead.group.await {
+        if let Ok(Ok(Begun { group, .. })) = ahead.begun.await {
             // What has died meanwhile is gone already.
             self.spawner.abandon(id).await.unwrap_or_default();
             spawn_blocking(|| remove(group)).await.unwrap_or_default();

@@ -73,9 +73,9 @@ impl Engine {
         // It takes as long as the mounts, if it has not been done: side by side.
         let ahead = self.beginning(container, checked.profile);
         let root = rootfs::assemble(&image.layers, &upper, &work, userns.as_fd());
-        let volatile = rootfs::volatile(&files, range.base);
-        self.begun(container, checked.profile, ahead).await?;
-        let (root, volatile) = (root?, volatile?);
+        let volatile = self.begun(container, checked.profile, ahead).await?;
+        let root = root?;
+        rootfs::put_files(volatile.as_fd(), &files, range.base)?;
         let (mounts, mut sent) = self.mounts(container, &checked, userns.as_fd()).await?;
         let mut description = describe(record, &checked, range, mounts)?;
         let prepared =
@@ -287,7 +287,7 @@ pub(super) fn limits(wanted: &Resources) -> Result<Limits, Error> {
         read_iops: rates(&wanted.blkio_device_read_iops),
         write_iops: rates(&wanted.blkio_device_write_iops),
     };
-    Limits::new(&wanted, &Machine::read()).map_err(|e| Error::invalid(e.to_string()))
+    Limits::new(&wanted, &Machine::for_limits(&wanted)).map_err(|e| Error::invalid(e.to_string()))
 }
 
 fn describe(

@@ -117,6 +117,16 @@ impl Machine {
             nodes: list("node/online").unwrap_or_else(zero),
         }
     }
+
+    /// The same; nothing is read, and nothing is in it, where `wanted` names nothing that is compared with it.
+    #[must_use]
+    pub fn for_limits(wanted: &Wanted) -> Self {
+        let Wanted { nano_cpus: 0, cpuset_cpus, cpuset_mems, .. } = wanted else { return Self::read() };
+        match cpuset_cpus.is_empty() && cpuset_mems.is_empty() {
+            true => Self { cpus: BTreeSet::new(), nodes: BTreeSet::new() },
+            false => Self::read(),
+        }
+    }
 }
 
 /// Why limits are refused, in Docker's words where it has any.
