@@ -37,6 +37,8 @@ fn generated() -> String {
         declare::<body::LimitKind>(&config),
         declare::<body::LimitNote>(&config),
         declare::<body::SessionStats>(&config),
+        declare::<body::KeepWork>(&config),
+        declare::<body::KeptWork>(&config),
         declare::<body::Role>(&config),
         declare::<body::Me>(&config),
         declare::<body::EngineKind>(&config),

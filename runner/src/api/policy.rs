@@ -71,6 +71,7 @@ async fn narrow(engine: &Engine, request: Request) -> Result<Request, Error> {
         ("GET" | "HEAD", ["_ping" | "version" | "info"])
         | ("GET", ["images", "json"] | ["images", .., "json"] | ["sandlot", "v1", "meters"]) => Ok(request),
         ("GET", ["containers", "json"]) => sessions_only(request),
+        ("DELETE", ["sandlot", "v1", "kept", _]) => Ok(request),
         ("POST", ["containers", "create"]) => creation(request).await,
         (_, ["containers", id, ..] | ["sandlot", "v1", "containers", id, ..])
             if allowed(request.method(), &parts) =>

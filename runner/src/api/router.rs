@@ -101,6 +101,8 @@ fn sandlot_routes() -> Router<Engine> {
         .route(&path("terminals/{terminal}/wait"), get(sandlot::wait))
         .route(&path("dial"), post(sandlot::dial))
         .route(&path("listen"), post(sandlot::listen))
+        .route(&path("keep"), post(sandlot::keep))
+        .route(&format!("{}/kept/{{name}}", sandlot_wire::PREFIX), delete(sandlot::forget))
         .route(&path("meter"), get(sandlot::meter))
         .route(&format!("{}/meters", sandlot_wire::PREFIX), get(sandlot::meters))
         .route(&sandlot_wire::run::path(), post(run::run))

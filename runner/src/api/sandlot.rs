@@ -3,10 +3,11 @@
 use super::error::{Answer, Error};
 use super::hijack::hand_over;
 use crate::engine::Engine;
+use crate::engine::commit::CommitError;
 use crate::engine::terminals::Handover;
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
-use sandlot_wire::{Dial, HEADER_TERMINAL, Listen, Meter, OpenTerminal, Terminal};
+use sandlot_wire::{Dial, HEADER_TERMINAL, Keep, Kept, Listen, Meter, OpenTerminal, Terminal};
 
 /// `POST …/terminals`
 pub(super) async fn open(State(engine): State<Engine>, Path(id): Path<String>, request: Request) -> Answer {
@@ -67,6 +68,31 @@ pub(super) async fn listen(State(engine): State<Engine>, Path(id): Path<String>,
 /// `GET …/meter`
 pub(super) async fn meter(State(engine): State<Engine>, Path(id): Path<String>) -> Answer<Json<Meter>> {
     Ok(Json(engine.meter(&id).await?))
+}
+
+/// `POST …/keep`
+pub(super) async fn keep(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Json(wanted): Json<Keep>,
+) -> Answer<Json<Kept>> {
+    Ok(Json(engine.keep(&id, &wanted).await.map_err(explain)?))
+}
+
+/// `DELETE /sandlot/v1/kept/{name}`
+pub(super) async fn forget(
+    State(engine): State<Engine>,
+    Path(name): Path<String>,
+) -> Answer<hyper::StatusCode> {
+    engine.forget_kept(&name).map_err(explain)?;
+    Ok(hyper::StatusCode::NO_CONTENT)
+}
+
+fn explain(error: CommitError) -> Error {
+    match error {
+        CommitError::Engine(error) => error.into(),
+        CommitError::Image(error) => error.into(),
+    }
 }
 
 /// `GET /sandlot/v1/meters`

@@ -26,6 +26,9 @@ const TAKEN: [&str; 11] = [
     "WorkingDir",
 ];
 
+/// What our own labels begin with.
+const OWN: &str = "sandlot.";
+
 /// How an image is to be made.
 #[derive(Debug, Default)]
 pub struct Wish {
@@ -140,6 +143,10 @@ fn taken(container: &Config, wanted: &Config) -> Map<String, Value> {
             labels.entry(key.clone()).or_insert_with(|| value.clone());
         }
     }
+    // An image of a session is none.
+    if let Some(Value::Object(labels)) = all.get_mut("Labels") {
+        labels.retain(|key, _| !key.starts_with(OWN));
+    }
     all
 }
 
@@ -157,5 +164,13 @@ mod tests {
         };
         let wanted = Config { cmd: Some(vec!["b".into()]), ..Config::default() };
         assert_eq!(Value::Object(taken(&own, &wanted)), json!({ "Cmd": ["b"], "Env": ["X=1"] }));
+        let labels = [("a", "1"), (sandlot_wire::LABEL_SESSION, "s")];
+        let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let session = Config { labels, ..Config::default() };
+        assert_eq!(
+            Value::Object(taken(&session, &Config::default())),
+            json!({ "Labels": { "a": "1" } }),
+            "an image of a session is none"
+        );
     }
 }

@@ -16,6 +16,7 @@ pub mod exec;
 pub mod files;
 pub mod health;
 pub mod io;
+pub mod keep;
 mod launch;
 pub mod lifecycle;
 mod lock;

@@ -50,9 +50,7 @@ impl Engine {
         process.env.extend(request.env);
         process.user = request.user.unwrap_or(process.user);
         process.cwd = request.cwd.unwrap_or(process.cwd);
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).map_err(std::io::Error::other).doing(|| "drawing an id".into())?;
-        let id = format!("{PREFIX}{}", hex::encode(bytes));
+        let id = self.terminal_id(&container.id, request.id).await?;
         let path = self.ring(&container.id, &id);
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir).doing(|| format!("making {}", dir.display()))?;
@@ -68,6 +66,23 @@ impl Engine {
                 Err(e.into())
             }
         }
+    }
+
+    /// The id of a new terminal: the one that is wanted, if it is one and no other here has it.
+    async fn terminal_id(&self, container: &str, wanted: Option<String>) -> Result<String, Error> {
+        let Some(id) = wanted else {
+            let mut bytes = [0; 8];
+            getrandom::fill(&mut bytes).map_err(std::io::Error::other).doing(|| "drawing an id".into())?;
+            return Ok(format!("{PREFIX}{}", hex::encode(bytes)));
+        };
+        let digits = id.strip_prefix(PREFIX).unwrap_or_default();
+        if digits.len() != 16 || !digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(Error::Invalid(format!("{id:?} is no id of a terminal")));
+        }
+        if self.terminals(container).await?.iter().any(|terminal| terminal.id == id) {
+            return Err(Error::Conflict(format!("there is a terminal {id} already")));
+        }
+        Ok(id)
     }
 
     /// Hands a terminal over again.

@@ -53,6 +53,9 @@ pub struct OpenTerminal {
     /// Working directory; absent: the container's.
     #[serde(default)]
     pub cwd: Option<String>,
+    /// The id that it is to have, as one of another container had: `t-` and 16 hexadecimal digits. Absent: a new one.
+    #[serde(default)]
+    pub id: Option<String>,
 }
 
 /// The response header that names the terminal that was opened.
@@ -147,4 +150,26 @@ pub struct Meter {
     pub sent_bytes: u64,
     /// How often a program was told that there is no way to where it wanted.
     pub unreachable: u64,
+}
+
+/// What the names of images begin with that are made of sessions.
+pub const KEPT: &str = "sandlot-kept/";
+
+/// `POST {PREFIX}/containers/{id}/keep`: what a session wrote becomes an image, which answers as [`Kept`].
+/// `DELETE {PREFIX}/kept/{name}` (what stands after [`KEPT`]) removes it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// The image's name: lower-case hexadecimal digits, after [`KEPT`].
+    pub name: String,
+    /// Bytes that the session's disk may hold; more is refused.
+    pub most: u64,
+}
+
+/// An image that was made of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its reference.
+    pub reference: String,
+    /// Bytes that the session wrote.
+    pub size: u64,
 }

@@ -6,6 +6,7 @@ mod file;
 mod options;
 mod parse;
 
+use crate::session::Keeping;
 use crate::session::engine::Limits;
 use crate::session::policy::{Policy, Recording};
 use crate::session::pool::Budget;
@@ -175,6 +176,10 @@ impl Config {
             total: options.get("sessions", parse::positive)?,
             queue: options.get("queue", parse::size)?,
             terminals: options.get("terminals", parse::terminals)?,
+            keeping: Keeping {
+                count: options.get("keep", parse::size)?,
+                size: options.get("keep-size", parse::disk)?,
+            },
             pool: Budget {
                 count: options.get("pool-count", parse::size)?,
                 memory: options.get("pool-memory", parse::memory)?,

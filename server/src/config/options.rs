@@ -12,7 +12,7 @@ use std::path::PathBuf;
 const FILE: &str = "/etc/sandlot/sandlot.toml";
 
 /// Name, default, meaning.
-const OPTIONS: [(&str, &str, &str); 28] = [
+const OPTIONS: [(&str, &str, &str); 30] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("state", "/var/lib/sandlot", "folder of state; the server keeps its own in server/ below it"),
     ("engine", "unix:///run/sandlot/server.sock", "socket of the container engine"),
@@ -37,6 +37,8 @@ const OPTIONS: [(&str, &str, &str); 28] = [
     ("sessions", "100", "sessions in all at once; more wait"),
     ("queue", "200", "how many may wait"),
     ("terminals", "8", "terminals of a session"),
+    ("keep", "3", "works of one visitor that are kept as images"),
+    ("keep-size", "256m", "bytes of each"),
     ("pool-count", "8", "sessions that are made ahead, of all images together; 0: none"),
     ("pool-memory", "256m", "memory that they may take"),
     ("pool-minimum", "1", "how many of each image of the catalogue are ready, also if nobody asked lately"),

@@ -27,6 +27,10 @@ pub struct CreateSession {
     #[serde(default)]
     #[ts(optional)]
     pub image: Option<String>,
+    /// Kept work to start from, by its id; then no image is named.
+    #[serde(default)]
+    #[ts(optional)]
+    pub kept: Option<String>,
     /// Ask for the wider profile. Images whose catalogue entry is nested have it anyway; for others only an
     /// administrator may ask.
     #[serde(default)]
@@ -208,6 +212,33 @@ pub struct LimitNote {
     pub count: u64,
     /// Seconds since it last happened.
     pub seconds_ago: u64,
+}
+
+/// `POST /sessions/{id}/commit`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeepWork {
+    /// What it is to be called, up to 60 characters; absent: as its image.
+    #[serde(default)]
+    #[ts(optional)]
+    pub title: Option<String>,
+}
+
+/// What a session changed, kept as an image of its owner's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct KeptWork {
+    /// Its id, for `POST /sessions` and `DELETE /kept/{id}`.
+    pub id: String,
+    /// What its owner calls it.
+    pub title: String,
+    /// The image of the catalogue that it began with.
+    pub image: String,
+    /// The session that it was made of.
+    pub session: String,
+    /// Bytes.
+    pub size_bytes: u64,
+    /// When, RFC 3339.
+    pub created_at: String,
 }
 
 /// `GET /sessions/{id}/stats`.

@@ -8,6 +8,7 @@ pub mod body;
 pub mod body_kept;
 mod events;
 mod health;
+mod kept;
 mod limits;
 mod openapi;
 mod origin;
@@ -69,6 +70,10 @@ impl App {
             .route("/sessions/{id}/pause", post(sessions::pause))
             .route("/sessions/{id}/unpause", post(sessions::unpause))
             .route("/sessions/{id}/extend", post(sessions::extend))
+            .route("/sessions/{id}/reset", post(sessions::reset))
+            .route("/sessions/{id}/commit", post(kept::keep))
+            .route("/kept", get(kept::list))
+            .route("/kept/{id}", delete(kept::forget))
             .route("/sessions/{id}/stats", get(sessions::stats))
             .route("/sessions/{id}/terminals", post(sessions::open_terminal))
             .route("/sessions/{id}/terminals/{terminal}", get(socket::attach))

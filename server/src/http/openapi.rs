@@ -1,6 +1,6 @@
 //! The description of the HTTP API, made from the routes' own annotations.
 
-use super::{audit, body, events, health, pool, recordings, sessions, shares, socket};
+use super::{audit, body, events, health, kept, pool, recordings, sessions, shares, socket};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -16,7 +16,11 @@ use utoipa::OpenApi;
         sessions::pause,
         sessions::unpause,
         sessions::extend,
+        sessions::reset,
         sessions::stats,
+        kept::keep,
+        kept::list,
+        kept::forget,
         sessions::open_terminal,
         sessions::close_terminal,
         sessions::images,

@@ -87,7 +87,8 @@ pub(super) async fn warm(
         let detail = format!("until: {:?} is no time, as 2026-11-24T10:00:00Z", asked.until);
         Failure::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     })?;
-    let request = Request { image: asked.image, profile: asked.nested.then_some(Profile::Nested) };
+    let profile = asked.nested.then_some(Profile::Nested);
+    let request = Request { image: asked.image, profile, ..Request::default() };
     let view = app.sessions.warm(&caller, request, asked.count, until.as_second()).await?;
     Ok(Json(shape(view)))
 }

@@ -2,6 +2,7 @@
 
 use super::body::Problem;
 use crate::session::Error;
+use crate::session::engine;
 use crate::session::table::Refusal;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -58,15 +59,20 @@ impl From<Error> for Failure {
             return Self::new(status, words);
         }
         match error {
-            Error::NoSession | Error::NoTerminal => Self::new(StatusCode::NOT_FOUND, words),
+            Error::NoSession | Error::NoTerminal | Error::NothingKept => {
+                Self::new(StatusCode::NOT_FOUND, words)
+            }
             Error::NoImage(_) | Error::NoImages => Self::new(StatusCode::UNPROCESSABLE_ENTITY, words),
             Error::TooWarm { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, words),
             Error::NotNested(_) | Error::NotAdministrator => Self::new(StatusCode::FORBIDDEN, words),
             Error::Refused(Refusal::TooMany(_)) => Self::new(StatusCode::TOO_MANY_REQUESTS, words),
             Error::Refused(Refusal::Full(_)) => Self::later(StatusCode::SERVICE_UNAVAILABLE, words),
-            Error::NotUp(_) | Error::TooManyTerminals(_) | Error::NoExtension(_) => {
-                Self::new(StatusCode::CONFLICT, words)
-            }
+            Error::NotUp(_)
+            | Error::TooMuchKept(_)
+            | Error::KeptInUse
+            | Error::TooManyTerminals(_)
+            | Error::NoExtension(_) => Self::new(StatusCode::CONFLICT, words),
+            Error::Engine(engine::Error::Conflict(_)) => Self::new(StatusCode::CONFLICT, words),
             _ => {
                 tracing::error!(error = words, "a request failed");
                 let detail = "the playground cannot do this at the moment: try again soon";

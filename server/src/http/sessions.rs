@@ -47,7 +47,8 @@ pub(super) async fn create(
     body: Body<CreateSession>,
 ) -> Answer<Response> {
     let asked = unwrap(body)?;
-    let request = Request { image: asked.image, profile: asked.nested.then_some(Profile::Nested) };
+    let (image, kept) = (asked.image, asked.kept);
+    let request = Request { image, kept, profile: asked.nested.then_some(Profile::Nested) };
     let view = app.sessions.create(&caller, request).await?;
     let view = app.sessions.settled(&caller, &view.session.id, START).await?;
     let waits = matches!(view.session.state, State::Queued | State::Starting);
@@ -129,6 +130,17 @@ pub(super) async fn extend(
     Path(id): Path<String>,
 ) -> Answer<Json<SessionInfo>> {
     Ok(Json(info(&app, &caller, app.sessions.extend(&caller, &id).await?)))
+}
+
+/// Gives a session a fresh machine in place: its id and its terminals stay, what was in it is gone.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/reset", params(("id" = String, Path)), responses(
+    (status = 200, body = SessionInfo), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn reset(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<SessionInfo>> {
+    Ok(Json(info(&app, &caller, app.sessions.reset(&caller, &id).await?)))
 }
 
 /// What a session uses.
@@ -273,9 +285,7 @@ pub(super) fn info(app: &App, caller: &Caller, view: View) -> SessionInfo {
             _ => Access::Owner,
         },
         url: format!("/s/{}", session.id),
-        title: policy
-            .image(&session.image)
-            .map_or_else(|| session.image.clone(), |image| image.title.clone()),
+        title: app.sessions.title(&session.image),
         nested: session.profile == Profile::Nested,
         state: state(&session.state),
         position: view.position,

@@ -50,6 +50,12 @@ pub(crate) enum Action {
     Revoke,
     /// Sessions were announced.
     Warm,
+    /// A session's changes were kept.
+    Keep,
+    /// Kept work was deleted.
+    Forget,
+    /// A session got a fresh container.
+    Reset,
 }
 
 impl Action {
@@ -68,6 +74,9 @@ impl Action {
             Self::Enter => "enter",
             Self::Revoke => "revoke",
             Self::Warm => "warm",
+            Self::Keep => "keep",
+            Self::Forget => "forget",
+            Self::Reset => "reset",
         }
     }
 }

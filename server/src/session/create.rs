@@ -34,7 +34,8 @@ impl Sessions {
         let (image, profile) = self.choose(caller, request)?;
         let kind = self.kind(&image, profile);
         // Asked every time, for a tag may have moved just now.
-        let digest = match self.pool().ask(&kind, asked) {
+        // What somebody kept is asked for by one person alone: none of it is made ahead.
+        let digest = match self.inner.kept.of(&image).is_none() && self.pool().ask(&kind, asked) {
             true => self.inner.engine.image(&image).await.ok(),
             false => None,
         };
@@ -109,6 +110,10 @@ impl Sessions {
 
     /// The image and the walls that the caller may have.
     pub(super) fn choose(&self, caller: &Caller, request: Request) -> Result<(String, Profile), Error> {
+        if let Some(id) = &request.kept {
+            let row = self.kept_one(caller, id)?;
+            return Ok((row.reference, Profile::named(&row.profile).unwrap_or_default()));
+        }
         let policy = self.policy();
         let name = match request.image {
             Some(name) => name,
@@ -126,7 +131,7 @@ impl Sessions {
 
     /// What sessions of an image and walls are.
     pub(super) fn kind(&self, image: &str, profile: Profile) -> Kind {
-        self.inner.policy.kind(image, profile)
+        Kind { network: self.reach(image), ..self.inner.policy.kind(image, profile) }
     }
 
     pub(super) fn pool(&self) -> &Pool {

@@ -5,7 +5,7 @@ use super::engine::{Engine, Error, Found, Handed, Reply, Spec};
 use super::handover;
 use bollard::models::{ContainerCreateBody, HostConfig};
 use hyper::Method;
-use sandlot_wire::{ANNOTATION_INIT, ANNOTATION_PROFILE, Meter, OpenTerminal, Terminal};
+use sandlot_wire::{ANNOTATION_INIT, ANNOTATION_PROFILE, Keep, Kept, Meter, OpenTerminal, Terminal};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
@@ -97,6 +97,23 @@ impl Engine for DockerEngine {
             let path = format!("/containers/{container}/terminals/{terminal}/wait");
             let ended: Terminal = self.json(Method::GET, &path).await?;
             ended.exit_code.ok_or_else(|| Error::Protocol("a terminal that ended without a code".to_owned()))
+        })
+    }
+
+    fn keep<'a>(&'a self, container: &'a str, name: &'a str, most: u64) -> Reply<'a, Kept> {
+        Box::pin(async move {
+            let body = serde_json::to_vec(&Keep { name: name.to_owned(), most });
+            let body = body.map_err(|e| Error::Protocol(e.to_string()))?;
+            let path = format!("/containers/{container}/keep");
+            let answer = handover::call_with(self.calls.socket(), Method::POST, &path, body.into()).await?;
+            serde_json::from_slice(&answer).map_err(|e| Error::Protocol(e.to_string()))
+        })
+    }
+
+    fn forget_kept<'a>(&'a self, name: &'a str) -> Reply<'a, ()> {
+        Box::pin(async move {
+            let path = format!("/kept/{name}");
+            handover::call(self.calls.socket(), Method::DELETE, &path).await.map(drop)
         })
     }
 

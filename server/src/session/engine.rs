@@ -6,7 +6,7 @@
 use super::bounds::Note;
 use super::used::Used;
 use futures_util::future::BoxFuture;
-use sandlot_wire::{Meter, OpenTerminal, Size, Terminal};
+use sandlot_wire::{Kept, Meter, OpenTerminal, Size, Terminal};
 use std::os::fd::OwnedFd;
 use tokio::sync::watch;
 
@@ -22,6 +22,9 @@ pub enum Error {
     /// There is no such container, terminal or image.
     #[error("{0}")]
     NotFound(String),
+    /// Not as things are, in its words, which are for the visitor.
+    #[error("{0}")]
+    Conflict(String),
     /// It refused, in its words.
     #[error("the container engine refused: {0}")]
     Refused(String),
@@ -200,6 +203,10 @@ pub trait Engine: Send + Sync + 'static {
     fn close_terminal<'a>(&'a self, container: &'a str, terminal: &'a str) -> Reply<'a, ()>;
     /// Waits for the end of a terminal's process; its exit code.
     fn wait_terminal<'a>(&'a self, container: &'a str, terminal: &'a str) -> Reply<'a, i32>;
+    /// Makes an image, called after `name`, of what a container wrote, if that is not more than `most` bytes.
+    fn keep<'a>(&'a self, container: &'a str, name: &'a str, most: u64) -> Reply<'a, Kept>;
+    /// Removes such an image.
+    fn forget_kept<'a>(&'a self, name: &'a str) -> Reply<'a, ()>;
     /// Whether it answers.
     fn ping(&self) -> Reply<'_, ()>;
     /// The promises that cannot be kept with it, in words; with any, strangers are not let in.

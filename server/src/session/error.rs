@@ -33,6 +33,15 @@ pub enum Error {
         /// How many of them are left.
         left: usize,
     },
+    /// There is no such kept work, or it is another's.
+    #[error("there is no such kept work")]
+    NothingKept,
+    /// As much is kept as is allowed.
+    #[error("you keep {0} works, and no more are allowed: delete one, then keep this")]
+    TooMuchKept(usize),
+    /// A session runs from it.
+    #[error("a session that started from this still lives: end it first")]
+    KeptInUse,
     /// Not admitted.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -31,8 +31,17 @@ enum Then {
 
 /// One call that is answered by JSON, or by nothing.
 pub(super) async fn call(socket: &Path, method: Method, path: &str) -> Result<Bytes, Error> {
-    let response = send(socket, method, path, Bytes::new(), Then::Close).await?;
-    read(response).await
+    call_with(socket, method, path, Bytes::new()).await
+}
+
+/// The same with a JSON body.
+pub(super) async fn call_with(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Result<Bytes, Error> {
+    read(send(socket, method, path, body, Then::Close).await?).await
 }
 
 /// A call that is answered by a terminal's descriptors.
@@ -123,7 +132,11 @@ async fn read(response: Response<Incoming>) -> Result<Bytes, Error> {
     let said = serde_json::from_slice::<serde_json::Value>(&body).ok();
     let said = said.as_ref().and_then(|value| value.get("message")?.as_str()).map(str::to_owned);
     let said = said.unwrap_or_else(|| status.to_string());
-    Err(if status == StatusCode::NOT_FOUND { Error::NotFound(said) } else { Error::Refused(said) })
+    Err(match status {
+        StatusCode::NOT_FOUND => Error::NotFound(said),
+        StatusCode::CONFLICT => Error::Conflict(said),
+        _ => Error::Refused(said),
+    })
 }
 
 fn unreachable_by(error: impl std::fmt::Display) -> Error {

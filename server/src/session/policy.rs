@@ -3,6 +3,7 @@
 //! Plain data that the configuration fills in and checks.
 
 use super::engine::{Limits, Network, Profile};
+use super::keep::Keeping;
 use super::pool::{Budget, Kind};
 use crate::terminal::protocol::TerminalMode;
 use crate::terminal::recording::Settings;
@@ -44,6 +45,8 @@ pub struct Policy {
     pub queue: usize,
     /// Terminals of one session.
     pub terminals: usize,
+    /// How much a visitor may keep.
+    pub keeping: Keeping,
     /// What sessions that are made ahead may take.
     pub pool: Budget,
     /// What is recorded; `None`: nothing.

@@ -183,8 +183,7 @@ impl Sessions {
 
     /// What a session's terminal is recorded on, if it is.
     pub(super) fn tape(&self, id: &str, terminal: &str, image: &str) -> Option<Tape> {
-        let title = self.policy().image(image).map_or(image, |image| &image.title).to_owned();
-        self.inner.recordings.as_ref()?.tape(id, terminal, title)
+        self.inner.recordings.as_ref()?.tape(id, terminal, self.title(image))
     }
 
     /// Begins to record the terminals of a session that was ready before it was anybody's.

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::pool::Spoiled;
 use super::service::{Readiness, Sessions};
 use super::state::{Reason, State};
-use super::table::Slot;
+use super::table::{Renewal, Slot};
 use crate::terminal;
 use sandlot_wire::ring;
 use std::collections::HashMap;
@@ -95,7 +95,7 @@ impl Sessions {
         let mut tries = 0;
         loop {
             let handed = self.inner.engine.take_terminal(container, terminal).await?;
-            match self.add(id, container, handed) {
+            match self.add(id, handed) {
                 Err(Error::Terminal(terminal::Error::Ring(ring::Error::Busy))) if tries < TRIES => {
                     tries += 1;
                     tokio::time::sleep(RETRY).await;
@@ -149,6 +149,7 @@ impl Sessions {
             None => !self.pool().holds(&found.session),
             Some(session) => match session.state {
                 State::Starting => false,
+                State::Running | State::Paused if session.renewal == Renewal::UnderWay => false,
                 State::Running | State::Paused => session.container.as_ref() != Some(&found.container),
                 State::Queued | State::Ended(_) => true,
             },

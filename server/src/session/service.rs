@@ -5,6 +5,7 @@
 use super::audit::{Action, Audit};
 use super::engine::{Engine, Profile};
 use super::error::Error;
+use super::keep::Shelf;
 use super::lease::Lease;
 use super::policy::{Caller, Policy};
 use super::pool::Pool;
@@ -24,6 +25,8 @@ use tokio::sync::watch;
 pub struct Request {
     /// The image; absent: the catalogue's first.
     pub image: Option<String>,
+    /// Kept work to start from, by its id; then no image is named.
+    pub kept: Option<String>,
     /// The walls; absent: the image's own.
     pub profile: Option<Profile>,
 }
@@ -70,6 +73,7 @@ pub(super) struct Inner {
     pub(super) audit: Audit,
     pub(super) policy: Policy,
     pub(super) pool: Pool,
+    pub(super) kept: Shelf,
     pub(super) node: String,
     pub(super) table: Arc<Mutex<Table>>,
     pub(super) changes: watch::Sender<()>,
@@ -104,6 +108,7 @@ impl Sessions {
         rows.into_iter().for_each(|row: SessionRow| table.insert(Session::from_row(row, now())));
         let table = Arc::new(Mutex::new(table));
         let writer = Writer::new(store.clone(), table.clone(), node.clone());
+        let kept = Shelf::new(store.kept(&node).await?);
         let audit = Audit::new(store.clone(), node.clone(), store.last_noted(&node).await?);
         let (changes, readiness) = (watch::Sender::new(()), watch::Sender::new(Readiness::Recovering));
         let usual = policy.catalogue.iter().map(|image| policy.kind(&image.name, image.profile)).collect();
@@ -115,8 +120,20 @@ impl Sessions {
             }
             None => None,
         };
-        let inner =
-            Inner { engine, store, writer, audit, policy, pool, node, table, changes, readiness, recordings };
+        let inner = Inner {
+            engine,
+            store,
+            writer,
+            audit,
+            policy,
+            pool,
+            kept,
+            node,
+            table,
+            changes,
+            readiness,
+            recordings,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

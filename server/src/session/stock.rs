@@ -7,19 +7,20 @@ use super::calls::{Calls, explain, labels, signed};
 use super::engine::{Engine, Error, Found, Handed, Reply, Spec};
 use super::stock_terminal;
 use bollard::models::{ContainerCreateBody, HostConfig};
-use sandlot_wire::{Meter, OpenTerminal, Terminal};
+use sandlot_wire::{Kept, Meter, OpenTerminal, Terminal};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What is not promised then.
-const VOIDS: [&str; 7] = [
+const VOIDS: [&str; 8] = [
     "sessions have no user ids of their own: root inside is root of the engine's host",
     "containers cannot be made inside a session, also where the image says nested",
     "what a session writes to its disk has no limit",
     "a terminal's screen and its shell are lost when this server is started again",
     "system calls and capabilities are filtered as Docker does, not as docs/security.md says",
     "nobody is told when a session comes against one of its limits",
+    "no work can be kept, and no session reset",
     "a terminal that is closed ends its shell only where the image has sh and tr",
 ];
 
@@ -129,6 +130,15 @@ impl Engine for StockEngine {
 
     fn wait_terminal<'a>(&'a self, _: &'a str, terminal: &'a str) -> Reply<'a, i32> {
         Box::pin(self.wait(terminal))
+    }
+
+    fn keep<'a>(&'a self, _: &'a str, _: &'a str, _: u64) -> Reply<'a, Kept> {
+        let refused = Error::Refused("with a stock Docker engine no work is kept".to_owned());
+        Box::pin(std::future::ready(Err(refused)))
+    }
+
+    fn forget_kept<'a>(&'a self, _: &'a str) -> Reply<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn ping(&self) -> Reply<'_, ()> {

@@ -34,6 +34,16 @@ impl Slot {
     }
 }
 
+/// Whether a fresh container is being made for a session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Renewal {
+    /// No.
+    #[default]
+    No,
+    /// Yes: containers of its label that are not its own are not lost.
+    UnderWay,
+}
+
 /// A session.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -69,6 +79,8 @@ pub struct Session {
     pub earlier: Used,
     /// The limits that it came against.
     pub watch: Watch,
+    /// Whether a fresh container is being made for it.
+    pub renewal: Renewal,
     /// When its owner last asked for it: who does not ask leaves the queue.
     pub seen_at: i64,
 }
@@ -121,6 +133,7 @@ impl Session {
             used: Used::default(),
             earlier: earlier.unwrap_or_default(),
             watch: Watch::default(),
+            renewal: Renewal::No,
             id: row.id,
             owner: row.owner,
             image: row.image,

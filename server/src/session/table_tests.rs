@@ -15,6 +15,7 @@ pub(in crate::session) fn policy() -> Policy {
         total: 2,
         queue: 2,
         terminals: 1,
+        keeping: crate::session::Keeping::default(),
         pool: crate::session::pool::Budget::default(),
         recording: None,
         catalogue: vec![],

@@ -61,11 +61,11 @@ impl Sessions {
     /// Opens a terminal in a session's container and adds it to the session.
     pub(super) async fn open(&self, id: &str, container: &str, size: Size) -> Result<Slot, Error> {
         let handed = self.inner.engine.open_terminal(container, &request(size)).await?;
-        self.add(id, container, handed)
+        self.add(id, handed)
     }
 
     /// Takes a terminal's descriptors up and adds it to the session.
-    pub(super) fn add(&self, id: &str, container: &str, handed: Handed) -> Result<Slot, Error> {
+    pub(super) fn add(&self, id: &str, handed: Handed) -> Result<Slot, Error> {
         let known = |session: &Session| (session.activity.clone(), session.image.clone());
         let (activity, image) = self.table(|table| table.get(id).map(known)).ok_or(Error::NoSession)?;
         let Handed { id: name, master, ring, resized } = handed;
@@ -79,27 +79,26 @@ impl Sessions {
             Some(())
         });
         added.ok_or(Error::NoSession)?;
-        tokio::spawn(self.clone().await_end(id.to_owned(), container.to_owned(), slot.id.clone(), terminal));
+        tokio::spawn(self.clone().await_end(id.to_owned(), slot.id.clone(), terminal));
         Ok(slot)
     }
 
     /// Waits for the ends of the terminals of a session that came with them.
     pub(super) fn watch_ends(&self, id: &str) {
-        let found = self.table(|table| {
-            let session = table.get(id)?;
-            Some((session.container.clone()?, session.terminals.clone()))
-        });
-        let Some((container, slots)) = found else { return };
-        for Slot { id: name, terminal, .. } in slots {
+        let slots = self.table(|table| table.get(id).map(|session| session.terminals.clone()));
+        for Slot { id: name, terminal, .. } in slots.into_iter().flatten() {
             let Some(terminal) = terminal else { continue };
-            tokio::spawn(self.clone().await_end(id.to_owned(), container.clone(), name, terminal));
+            tokio::spawn(self.clone().await_end(id.to_owned(), name, terminal));
         }
     }
 
     /// Asks for the exit code once a terminal hangs up.
-    async fn await_end(self, session: String, container: String, name: String, terminal: Terminal) {
+    async fn await_end(self, session: String, name: String, terminal: Terminal) {
         terminal.hung_up().await;
         while terminal.phase() == Phase::HungUp {
+            // Its container may be another by now.
+            let container = |table: &mut super::table::Table| table.get(&session)?.container.clone();
+            let Some(container) = self.table(container) else { break };
             let code = match self.inner.engine.wait_terminal(&container, &name).await {
                 Ok(code) => code,
                 Err(engine::Error::NotFound(_)) => KILLED,
@@ -186,5 +185,12 @@ impl Sessions {
 
 /// The shell of a session, on a terminal of that size.
 pub(super) fn request(size: Size) -> OpenTerminal {
-    OpenTerminal { cmd: Vec::new(), size, user: None, env: ENVIRONMENT.map(str::to_owned).into(), cwd: None }
+    OpenTerminal {
+        cmd: Vec::new(),
+        size,
+        user: None,
+        env: ENVIRONMENT.map(str::to_owned).into(),
+        cwd: None,
+        id: None,
+    }
 }

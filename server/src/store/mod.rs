@@ -4,11 +4,13 @@
 //! SQLite and PostgreSQL.
 
 mod audit;
+mod kept;
 mod recordings;
 mod shares;
 mod warmups;
 
 pub use audit::{AuditFilter, AuditRow};
+pub use kept::KeptRow;
 pub use recordings::{FoundRow, RecordingRow};
 pub use shares::{GuestRow, ShareRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};

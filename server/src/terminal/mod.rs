@@ -140,6 +140,7 @@ enum Command {
     Resize(ViewerId, Size),
     Announce(ServerMessage),
     Exited(i32),
+    Renew(Box<Line>, String, oneshot::Sender<Result<(), Error>>),
     Close,
 }
 
@@ -255,6 +256,16 @@ impl Terminal {
     /// [`Error::Closed`].
     pub async fn exited(&self, code: i32) -> Result<(), Error> {
         self.send(Command::Exited(code)).await
+    }
+
+    /// Goes on with another pty: viewers stay, the screen is cleared, and `words` say why.
+    ///
+    /// # Errors
+    /// [`Error`] when it is closed, or the other pty cannot be used; then it goes on as it was.
+    pub async fn renew(&self, line: Line, words: &str) -> Result<(), Error> {
+        let (reply, done) = oneshot::channel();
+        self.send(Command::Renew(Box::new(line), words.to_owned(), reply)).await?;
+        done.await.map_err(|_| Error::Closed)?
     }
 
     /// Ends it: viewers are told, the descriptors are closed. The engine is to be asked separately.

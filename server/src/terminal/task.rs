@@ -5,6 +5,7 @@
 //! is emulated only when the ring's half is full or the size changes, and forgotten when the terminal is quiet.
 
 mod past;
+mod renewal;
 mod sizes;
 mod taped;
 
@@ -198,6 +199,9 @@ impl Task {
             Command::Resize(id, size) => self.resize(id, size),
             Command::Announce(message) => self.viewers.announce(&message, None),
             Command::Exited(code) => self.exited(code),
+            Command::Renew(line, words, reply) => {
+                let _ = reply.send(self.renew(*line, &words));
+            }
             Command::Close => (),
         }
     }

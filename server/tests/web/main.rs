@@ -5,6 +5,7 @@
 mod audit;
 #[path = "support/client.rs"]
 mod client;
+mod keeping;
 mod pool;
 mod recorded;
 mod sharing;

@@ -18,6 +18,7 @@ mod files;
 mod floods;
 mod health;
 mod images;
+mod keeping;
 mod limits;
 mod logs;
 mod neighbours;

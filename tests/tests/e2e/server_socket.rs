@@ -52,6 +52,8 @@ async fn what_is_no_session_is_not_there_for_the_web_server() {
             asked(&sandbox, "GET", &format!("/v1.43/containers/json?all=1{filters}"), None).await;
         assert!(code == 200 && !list.to_string().contains("private"), "{filters}: {list}");
     }
+    let (code, meters) = asked(&sandbox, "GET", "/sandlot/v1/meters", None).await;
+    assert_eq!((code, meters), (200, json!([])), "the only session does not run");
     let (_, own) = asked(&sandbox, "GET", "/containers/json?all=1", None).await;
     assert_eq!(own.as_array().unwrap().len(), 1, "{own}");
     for (filters, code) in
@@ -85,6 +87,10 @@ async fn what_is_no_session_is_not_there_for_the_web_server() {
         ("POST", "/containers/prune"),
         ("GET", "//containers/private/json"),
         ("POST", "/containers/own/../private/kill"),
+        ("GET", "/sandlot/v1/containers/private/meter"),
+        ("POST", "/sandlot/v1/containers/private/keep"),
+        ("DELETE", "/sandlot/v1/kept/..%2fstarter"),
+        ("DELETE", "/sandlot/v1/kept/starter"),
     ] {
         let (code, answer) = asked(&sandbox, method, path, None).await;
         assert!(

@@ -4,6 +4,8 @@ import type {
   CreateTerminal,
   FoundLine,
   Info,
+  KeepWork,
+  KeptWork,
   RecordingInfo,
   SessionInfo,
   SessionStats,
@@ -36,8 +38,25 @@ export class Api {
     return (await this.#call('GET', '/images')) as CatalogueImage[];
   }
 
-  async start(image: string): Promise<SessionInfo> {
-    return (await this.#call('POST', '/sessions', { image })) as SessionInfo;
+  /** Starts from an image, or from work that was kept. */
+  async start(from: { image: string } | { kept: string }): Promise<SessionInfo> {
+    return (await this.#call('POST', '/sessions', from)) as SessionInfo;
+  }
+
+  async keep(id: string, work: KeepWork): Promise<KeptWork> {
+    return (await this.#call('POST', `${sessionPath(id)}/commit`, work)) as KeptWork;
+  }
+
+  async kept(): Promise<KeptWork[]> {
+    return (await this.#call('GET', '/kept')) as KeptWork[];
+  }
+
+  async forget(kept: string): Promise<void> {
+    await this.#call('DELETE', `/kept/${encodeURIComponent(kept)}`);
+  }
+
+  async reset(id: string): Promise<SessionInfo> {
+    return (await this.#call('POST', `${sessionPath(id)}/reset`)) as SessionInfo;
   }
 
   async sessions(): Promise<SessionInfo[]> {

@@ -5,6 +5,7 @@ import { eventsPath, Failure, terminalPath, type Api } from './api';
 import { leaseAt, timeLeft, type Lease, type Remaining } from './lease';
 import { Link } from './link';
 import { Meter } from './meter';
+import { bytes } from './meters';
 import { Observable, type Dispose, type Readable } from './observable';
 import type { World } from './ports';
 import { endWords, sentence, UNREACHABLE, type Problem } from './problem';
@@ -23,6 +24,8 @@ export type Phase =
 export interface Label {
   image: string;
   title: string;
+  /** The kept work, if it was that. */
+  kept?: string;
 }
 
 /** Something to tell the visitor once. */
@@ -140,6 +143,19 @@ export class Session {
 
   async extend(): Promise<void> {
     await this.#attempt(async () => this.#take(await this.api.extend(this.id)));
+  }
+
+  /** Keeps what was changed so far; says how it went. */
+  async keep(title: string): Promise<void> {
+    await this.#attempt(async () => {
+      const work = await this.api.keep(this.id, title.trim() === '' ? {} : { title });
+      this.#notice('info', `“${work.title}” is kept, ${bytes(work.size_bytes)}: start from it on the first page`);
+    });
+  }
+
+  /** Asks for a fresh machine under the open terminals. */
+  async reset(): Promise<void> {
+    await this.#attempt(async () => this.#take(await this.api.reset(this.id)));
   }
 
   async end(): Promise<void> {

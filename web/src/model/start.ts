@@ -27,7 +27,7 @@ export class Start {
     if (this.#state.value.name === 'asking') return undefined;
     this.#state.set({ name: 'asking', label });
     try {
-      const info = await this.api.start(label.image);
+      const info = await this.api.start(label.kept === undefined ? { image: label.image } : { kept: label.kept });
       this.#state.set({ name: 'resting' });
       return new Session(this.world, this.api, info.id, info);
     } catch (error) {

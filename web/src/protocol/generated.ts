@@ -178,6 +178,10 @@ export type CreateSession = {
  */
 image?: string, 
 /**
+ * Kept work to start from, by its id; then no image is named.
+ */
+kept?: string, 
+/**
  * Ask for the wider profile. Images whose catalogue entry is nested have it anyway; for others only an
  * administrator may ask.
  */
@@ -416,6 +420,44 @@ remaining_seconds: number,
  * Seconds until it is ended if nobody types.
  */
 idle_remaining_seconds?: number, };
+
+/**
+ * `POST /sessions/{id}/commit`.
+ */
+export type KeepWork = { 
+/**
+ * What it is to be called, up to 60 characters; absent: as its image.
+ */
+title?: string, };
+
+/**
+ * What a session changed, kept as an image of its owner's.
+ */
+export type KeptWork = { 
+/**
+ * Its id, for `POST /sessions` and `DELETE /kept/{id}`.
+ */
+id: string, 
+/**
+ * What its owner calls it.
+ */
+title: string, 
+/**
+ * The image of the catalogue that it began with.
+ */
+image: string, 
+/**
+ * The session that it was made of.
+ */
+session: string, 
+/**
+ * Bytes.
+ */
+size_bytes: number, 
+/**
+ * When, RFC 3339.
+ */
+created_at: string, };
 
 /**
  * Who asks.

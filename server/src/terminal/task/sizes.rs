@@ -88,7 +88,7 @@ pub(super) fn found(master: impl AsFd) -> io::Result<Size> {
     Ok(size)
 }
 
-fn set_size(master: impl AsFd, size: Size) -> io::Result<()> {
+pub(super) fn set_size(master: impl AsFd, size: Size) -> io::Result<()> {
     let size = Winsize { ws_col: size.cols, ws_row: size.rows, ws_xpixel: 0, ws_ypixel: 0 };
     Ok(tcsetwinsize(master, size)?)
 }

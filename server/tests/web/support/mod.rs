@@ -4,13 +4,14 @@
 use futures_util::FutureExt;
 use sandlot_server::config::{Patience, Web};
 use sandlot_server::server::Server;
+use sandlot_server::session::Keeping;
 use sandlot_server::session::engine::{
     Engine, Error, Found, Handed, Limits, Network, Profile, Reply, Running, Spec,
 };
 use sandlot_server::session::policy::{Image, Policy};
 use sandlot_server::session::pool::Budget;
 use sandlot_wire::ring::Ring;
-use sandlot_wire::{Meter, OpenTerminal, Terminal};
+use sandlot_wire::{Kept, Meter, OpenTerminal, Terminal};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -218,6 +219,19 @@ impl Engine for Shells {
         }))
     }
 
+    fn keep<'a>(&'a self, container: &'a str, name: &'a str, most: u64) -> Reply<'a, Kept> {
+        // Shells on the host write nothing of their own: what is kept is as large as this says.
+        let kept = Kept { reference: format!("kept/{name}"), size: 1000 };
+        if kept.size > most {
+            return done(Err(Error::Refused("too large".to_owned())));
+        }
+        done(self.with(container, |_| Ok(kept)))
+    }
+
+    fn forget_kept<'a>(&'a self, _: &'a str) -> Reply<'a, ()> {
+        done(Ok(()))
+    }
+
     fn ping(&self) -> Reply<'_, ()> {
         done(Ok(()))
     }
@@ -252,6 +266,7 @@ pub(crate) fn policy() -> Policy {
         total: 3,
         queue: 2,
         terminals: 2,
+        keeping: Keeping { count: 2, size: 5000 },
         pool: Budget::default(),
         recording: None,
         catalogue: vec![image("shell", Profile::Standard), image("broken", Profile::Standard)],
