@@ -41,7 +41,13 @@ impl Sessions {
             return Ok(());
         };
         let engine = &self.inner.engine;
-        let container = engine.create(&spec).await?;
+        let container = match engine.create(&spec).await {
+            // What the pool holds is no reason to refuse anybody.
+            Err(engine::Error::Refused(_) | engine::Error::Conflict(_)) if self.yield_pool().await => {
+                engine.create(&spec).await?
+            }
+            other => other?,
+        };
         let noted = self.table(|table| match table.get_mut(id) {
             Some(session) if session.state == State::Starting => {
                 session.container = Some(container.clone());

@@ -183,6 +183,18 @@ impl Sessions {
         let _ = tokio::time::timeout(FAREWELL, join_all(all)).await;
     }
 
+    /// Gives back what the pool holds, for somebody was refused; whether there was anything. It is left empty for a while.
+    pub(super) async fn yield_pool(&self) -> bool {
+        self.pool().spoil(Spoiled::Surplus, |_| true);
+        let members = self.pool().spoiled();
+        let any = !members.is_empty();
+        for (member, _) in &members {
+            self.pool().failed(member.kind.clone(), Instant::now());
+        }
+        join_all(members.into_iter().map(|(member, _)| self.remove_member(member))).await;
+        any
+    }
+
     /// The pool as it is.
     ///
     /// # Errors

@@ -142,6 +142,25 @@ async fn the_limits_of_sessions_hold_and_a_refused_one_stays_ready() {
 }
 
 #[tokio::test]
+async fn nobody_is_refused_for_what_the_pool_holds() {
+    let mut policy = pooled(2);
+    let mut other = policy.catalogue[0].clone();
+    other.name = "other".to_owned();
+    policy.catalogue.push(other);
+    policy.pool = Budget { count: 2, minimum: 0, ..policy.pool };
+    let serving = start(policy).await;
+    assert_eq!(
+        warm(&serving, "{\"image\":\"shell\",\"count\":2,\"until\":\"2099-01-01T00:00:00Z\"}").await.0,
+        200
+    );
+    filled(&serving, 2).await;
+    serving.engine.shrink(2);
+    let mut visitor = Browser::new(serving.address);
+    let answer = visitor.call("POST", "/api/v1/sessions", "{\"image\":\"other\"}").await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+}
+
+#[tokio::test]
 async fn what_is_announced_is_made_kept_over_a_restart_and_bounded() {
     let serving = start(Policy { pool: Budget { count: 3, memory: 1 << 30, minimum: 0 }, ..pooled(3) }).await;
     let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(600);

@@ -19,6 +19,8 @@ async fn pooled(image: &str, count: usize) -> Sandbox {
         &format!("--pool-count={count}"),
         &format!("--pool-minimum={count}"),
         "--sessions-per-visitor=60",
+        // What sessions may write is promised: fifty fit beside what a build has left.
+        "--disk=32m",
     ]);
     sandbox.start(Part::Server).await.unwrap();
     filled(&sandbox, count).await;

@@ -17,7 +17,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -42,12 +42,25 @@ pub(crate) struct Shells {
     next: Mutex<u32>,
     /// Counts how often every tag was moved.
     tag: AtomicU32,
+    /// How many containers there may be.
+    room: AtomicUsize,
 }
 
 impl Shells {
     pub(crate) fn new() -> Arc<Self> {
         let dir = tempfile::tempdir().unwrap();
-        Arc::new(Self { dir, boxes: Mutex::default(), next: Mutex::default(), tag: AtomicU32::new(0) })
+        Arc::new(Self {
+            dir,
+            boxes: Mutex::default(),
+            next: Mutex::default(),
+            tag: AtomicU32::new(0),
+            room: AtomicUsize::new(usize::MAX),
+        })
+    }
+
+    /// Has room for no more containers than that.
+    pub(crate) fn shrink(&self, room: usize) {
+        self.room.store(room, Ordering::Relaxed);
     }
 
     /// Lets every tag mean another image.
@@ -125,6 +138,9 @@ impl Engine for Shells {
     fn create<'a>(&'a self, spec: &'a Spec) -> Reply<'a, String> {
         if spec.image == "broken" {
             return done(Err(Error::NotFound("no such image: broken".to_owned())));
+        }
+        if self.count() >= self.room.load(Ordering::Relaxed) {
+            return done(Err(Error::Refused("there is no room".to_owned())));
         }
         let container = format!("c{}", self.number());
         let found = Found {
