@@ -80,8 +80,10 @@ test('one looks on, at the size of who types, and is let go when the link is rev
   await looks.locator('[data-testid=terminal] textarea').focus();
   await looks.keyboard.type('echo forbidden\n');
   await type(owner, 'echo size-$(stty size | tr " " x)-');
-  await shows(looks, 'size-');
   const size = /size-(\d+x\d+)-/;
+  for (const page of [owner, looks]) {
+    await page.waitForFunction((pattern) => new RegExp(pattern).test(window.sandlotTerminal.text()), size.source);
+  }
   const [mine, theirs] = await Promise.all(
     [owner, looks].map(async (page) => size.exec(await page.evaluate(() => window.sandlotTerminal.text()))[1]),
   );

@@ -89,3 +89,24 @@ fn what_is_wrong_in_the_file_is_named_with_file_and_key() {
     }
     assert!(refused(&["--config", "/nowhere/sandlot.toml"]).contains("/nowhere/sandlot.toml"));
 }
+
+#[test]
+fn what_is_recorded_is_a_table_of_the_file() {
+    assert_eq!(read(&[]).unwrap().policy.recording, None, "nothing, unless it is said");
+    let file = file("[recording]\non = true\nage = \"7d\"\nlargest = \"8m\"\n");
+    let path = file.path().to_str().unwrap();
+    let recording = read(&["--config", path]).unwrap().policy.recording.unwrap();
+    assert_eq!((recording.age.as_secs(), recording.each.largest), (7 * 24 * 3600, 8 << 20));
+    assert_eq!(recording.each.input, Input::Left);
+    assert_eq!(read(&["--config", path, "--recording", "off"]).unwrap().policy.recording, None);
+    for (text, words) in [
+        ("[recording]\nloud = true\n", "recording-loud"),
+        ("[recording]\non = \"maybe\"\n", "on or off"),
+        ("recording = true\n", "a table [recording]"),
+        ("[recording]\nlargest = \"1k\"\n", "1048576"),
+    ] {
+        let file = self::file(text);
+        let refusal = refused(&["--config", file.path().to_str().unwrap()]);
+        assert!(refusal.contains(words), "{text}: {refusal}");
+    }
+}

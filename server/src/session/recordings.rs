@@ -9,6 +9,7 @@ use super::service::{Sessions, now};
 use super::table::Table;
 use crate::store::{self, FoundRow, RecordingRow, Store};
 use crate::terminal::recording::{Label, News, Recorder, Shelf, Tape};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -52,7 +53,8 @@ impl Recordings {
     ) -> Result<Self, Error> {
         let (told, news) = mpsc::channel(WAITING);
         let recorder = Recorder::start(folder.to_owned(), policy.each, Arc::new(Told(told)))?;
-        let keeper = Keeper { store, table, node, policy, folder: folder.to_owned() };
+        let known = HashSet::new();
+        let keeper = Keeper { store, table, node, policy, recorder: recorder.clone(), known };
         tokio::spawn(keeper.keep(news));
         Ok(Self { recorder })
     }
@@ -70,11 +72,13 @@ struct Keeper {
     table: Arc<Mutex<Table>>,
     node: String,
     policy: Recording,
-    folder: PathBuf,
+    recorder: Recorder,
+    /// Recordings whose lines are told in this process.
+    known: HashSet<Label>,
 }
 
 impl Keeper {
-    async fn keep(self, mut news: mpsc::Receiver<News>) {
+    async fn keep(mut self, mut news: mpsc::Receiver<News>) {
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
             let kept = tokio::select! {
@@ -90,9 +94,12 @@ impl Keeper {
         }
     }
 
-    async fn take(&self, news: News) -> Result<(), store::Error> {
+    async fn take(&mut self, news: News) -> Result<(), store::Error> {
         match news {
-            News::Begun(label) => self.store.begin_recording(&self.row(label)).await,
+            News::Begun(label) => {
+                self.known.insert(label.clone());
+                self.store.begin_recording(&self.row(label)).await
+            }
             News::Grown { label, bytes, length } => {
                 let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
                 let name = (&label.session[..], &label.terminal[..]);
@@ -104,7 +111,10 @@ impl Keeper {
                 self.store.add_shown((&label.session, &label.terminal), lines).await
             }
             News::Ended(label) => self.store.end_recording(&label.session, &label.terminal, now()).await,
-            News::Indexed(label) => self.store.recording_indexed(&label.session, &label.terminal).await,
+            News::Indexed(label) => {
+                self.known.remove(&label);
+                self.store.recording_indexed(&label.session, &label.terminal).await
+            }
         }
     }
 
@@ -128,8 +138,9 @@ impl Keeper {
         }
     }
 
-    /// Removes what is too old, then the oldest until the rest is not too much; ends what a crash left open.
-    async fn sweep(&self) -> Result<(), store::Error> {
+    /// Removes what is too old, then the oldest until the rest is not too much; ends what a crash left open, and has its
+    /// lines told.
+    async fn sweep(&mut self) -> Result<(), store::Error> {
         let all = self.store.recordings_of(&self.node).await?;
         let (age, now) = (i64::try_from(self.policy.age.as_secs()).unwrap_or(i64::MAX), now());
         let size = |row: &RecordingRow| u64::try_from(row.bytes).unwrap_or(0);
@@ -140,6 +151,12 @@ impl Keeper {
                 continue;
             }
             let Some(ended) = row.ended_at else { continue };
+            let label = Label { session: row.session.clone(), terminal: row.terminal.clone() };
+            if row.indexed == 0 && self.known.insert(label.clone()) {
+                self.store.forget_shown(&row.session, &row.terminal).await?;
+                self.recorder.index(&label);
+                continue;
+            }
             if now.saturating_sub(ended) < age && total <= self.policy.total {
                 continue;
             }
@@ -157,7 +174,7 @@ impl Keeper {
 
     async fn remove(&self, row: &RecordingRow) -> Result<(), store::Error> {
         let label = Label { session: row.session.clone(), terminal: row.terminal.clone() };
-        if let Some(file) = label.file(&self.folder) {
+        if let Some(file) = self.recorder.file(&label) {
             unlink(&file);
         }
         self.store.forget_recording(&row.session, &row.terminal).await

@@ -176,6 +176,16 @@ impl Store {
         Ok(query.bind(phrase).bind(owner).bind(most).fetch_all(&self.pool).await?)
     }
 
+    /// Forgets the lines of a recording, for they are told anew.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn forget_shown(&self, session: &str, terminal: &str) -> Result<(), Error> {
+        let query = sqlx::query("DELETE FROM shown WHERE session = $1 AND terminal = $2");
+        query.bind(session).bind(terminal).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Forgets a recording and its lines.
     ///
     /// # Errors

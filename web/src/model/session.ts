@@ -46,6 +46,7 @@ export class Session {
   readonly #tabs = new Observable<Tabs<Link>>({ all: [], active: '' });
   readonly #lease = new Observable<Lease | undefined>(undefined);
   readonly #notices = new Observable<readonly Notice[]>([]);
+  readonly #recorded = new Observable(false);
   readonly #access = new Observable<Access>('owner');
   readonly #label = new Observable<Label | undefined>(undefined);
   readonly meter: Meter;
@@ -84,6 +85,11 @@ export class Session {
 
   get notices(): Readable<readonly Notice[]> {
     return this.#notices;
+  }
+
+  /** Whether something of it was recorded while this page looked. */
+  get recorded(): Readable<boolean> {
+    return this.#recorded;
   }
 
   /** What this visitor may do. */
@@ -266,6 +272,7 @@ export class Session {
       },
     );
     this.#tabs.set(addTab(this.#tabs.value, { id: terminal.id, content: link }));
+    link.recorded.subscribe((recorded) => recorded.state === 'on' && this.#recorded.set(true));
     link.state.subscribe((state) => {
       if (state.name !== 'closed' || state.why.name !== 'exited') return;
       if (state.why.code === 0 && this.#tabs.value.all.length > 1) {

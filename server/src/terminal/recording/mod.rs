@@ -139,6 +139,7 @@ pub struct Recorder {
     folder: PathBuf,
     settings: Settings,
     orders: std::sync::mpsc::Sender<writer::Order>,
+    pokes: std::sync::mpsc::Sender<indexer::Poke>,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -156,8 +157,16 @@ impl Recorder {
         use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let pokes = indexer::start(shelf.clone())?;
-        let orders = writer::start(settings.largest, shelf, pokes)?;
-        Ok(Self { folder, settings, orders })
+        let orders = writer::start(settings.largest, shelf, pokes.clone())?;
+        Ok(Self { folder, settings, orders, pokes })
+    }
+
+    /// Tells the lines of a recording that nobody adds to any more: a server that was killed had not told them all.
+    pub fn index(&self, label: &Label) {
+        if let Some(path) = label.file(&self.folder) {
+            let _ = self.pokes.send(indexer::Poke::Grown(label.clone(), path));
+            let _ = self.pokes.send(indexer::Poke::Ended(label.clone()));
+        }
     }
 
     /// What the next terminal is recorded on. `title` is told by the recording itself.

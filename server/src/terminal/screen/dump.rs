@@ -77,7 +77,13 @@ impl Writer {
     fn line(&mut self, line: &Line, used: usize, continues: bool) {
         let cols = line.cells.len();
         for (at, cell) in line.cells.iter().enumerate().take(used) {
-            self.cell(cell, at);
+            if line.is_torn(at) {
+                self.text.push_str("\x1b[?7l");
+                self.tear(line, at);
+                self.text.push_str("\x1b[?7h");
+            } else if at == 0 || !line.is_torn(at - 1) {
+                self.cell(cell, at);
+            }
         }
         // The line came in with the background of the character that wrapped.
         if continues && used < cols && line.cells[0].pen.erasing() != Pen::default() {
@@ -96,6 +102,17 @@ impl Writer {
             self.pen.write(&mut self.text);
         }
         cell.write(&mut self.text);
+    }
+
+    /// A torn wide character, and what stands where its second half was: a wide one that does not fit takes it away.
+    fn tear(&mut self, line: &Line, at: usize) {
+        self.take(line.cells[at].pen);
+        line.cells[at].write(&mut self.text);
+        self.take(line.cells[at + 1].pen);
+        line.cells[at].write(&mut self.text);
+        if line.cells[at + 1].glyph != Glyph::Empty {
+            line.cells[at + 1].write(&mut self.text);
+        }
     }
 
     /// The alternate screen, shown.
@@ -157,29 +174,40 @@ impl Writer {
         let again = screen.x.checked_sub(1).filter(|_| behind || terminal.joint.is_some());
         let again =
             again.map(|at| if line.cells[at].glyph == Glyph::Tail { at.saturating_sub(1) } else { at });
-        // Where lines do not wrap, a wide character that does not fit leaves the cursor on the second half of the last one.
-        let overrun = terminal.modes.nowrap
-            && screen.x + 1 == screen.cols
-            && again.is_some_and(|at| at + 1 == screen.x && line.cells[at].width() == 2);
-        let ends = |at: &usize| overrun || at + usize::from(line.cells[*at].width().max(1)) == screen.x;
+        // A torn character is printed again with what tore it.
+        let torn = again.and_then(|at| {
+            let before = at.checked_sub(1).filter(|before| line.is_torn(*before));
+            before.or((line.is_torn(at) && at + 1 == screen.x).then_some(at))
+        });
+        let ends =
+            |at: &usize| torn.is_some() || at + usize::from(line.cells[*at].width().max(1)) == screen.x;
         let again = again.filter(ends);
         let written = |at: usize| line.cells[at].glyph != Glyph::Empty && line.cells[at].pen == terminal.pen;
-        let live = terminal.joint.is_some() && again.is_some_and(written) && !terminal.modes.insert;
+        let drawn = match torn {
+            Some(torn) => again.is_some() && line.cells[torn + 1].pen == terminal.pen,
+            None => again.is_some_and(written),
+        };
+        let live = terminal.joint.is_some() && drawn && !terminal.modes.insert;
         let again = again.filter(|_| behind || live);
-        let _ = write!(self.text, "\x1b[{row};{}H", again.unwrap_or(screen.x) + 1);
-        if let Some(at) = again.filter(|_| !live) {
-            self.cell(&line.cells[at], at);
+        let _ = write!(self.text, "\x1b[{row};{}H", again.and(torn).or(again).unwrap_or(screen.x) + 1);
+        match (again.filter(|_| !live), torn) {
+            (Some(_), Some(torn)) => {
+                self.text.push_str("\x1b[?7l");
+                self.tear(line, torn);
+                self.text.push_str("\x1b[?7h");
+            }
+            (Some(at), None) => self.cell(&line.cells[at], at),
+            (None, _) => (),
         }
         self.take(terminal.pen);
         if !brought {
             self.charsets(&terminal.charsets);
         }
         terminal.modes.write(&mut self.text);
-        if let Some(at) = again.filter(|_| live) {
-            line.cells[at].write(&mut self.text);
-            if overrun {
-                line.cells[at].write(&mut self.text);
-            }
+        match (again.filter(|_| live), torn) {
+            (Some(_), Some(torn)) => self.tear(line, torn),
+            (Some(at), None) => line.cells[at].write(&mut self.text),
+            (None, _) => (),
         }
     }
 

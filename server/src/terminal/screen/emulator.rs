@@ -89,7 +89,8 @@ impl Emulator {
             } else {
                 screen.x = screen.cols - 1;
                 if wide == 2 {
-                    return;
+                    let x = screen.x;
+                    return screen.line().heal(x, pen);
                 }
             }
         }

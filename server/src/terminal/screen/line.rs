@@ -81,6 +81,12 @@ impl Line {
         self.cells.get(at).is_some_and(|cell| cell.width() == 2)
     }
 
+    /// Whether a wide character at `at` has lost its second half, as happens at the end of a line that does not wrap: the
+    /// next wide one did not fit, and left the cursor there.
+    pub(super) fn is_torn(&self, at: usize) -> bool {
+        self.is_head(at) && self.cells.get(at + 1).is_some_and(|next| next.glyph != Glyph::Tail)
+    }
+
     /// Blanks the character whose second half begins at `at`.
     fn cut(&mut self, at: usize, pen: Pen) {
         if at > 0 && self.is_head(at - 1) {
