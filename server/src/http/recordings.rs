@@ -14,7 +14,7 @@ use axum::body::{Body as Stream, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use std::fs::File;
 use std::io;
@@ -176,6 +176,7 @@ fn pieces(
     let within: Vec<Frame> =
         frames.into_iter().filter(|frame| frame.start < range.end && end(frame) > range.start).collect();
     let file = Arc::new(file);
+    // What packs the answer asks once more after its end.
     stream::unfold(within.into_iter(), move |mut left| {
         let (file, range) = (file.clone(), range.clone());
         async move {
@@ -189,6 +190,7 @@ fn pieces(
             Some((content, left))
         }
     })
+    .fuse()
 }
 
 /// What an image is called.

@@ -75,6 +75,9 @@ async fn a_terminal_is_recorded_and_its_viewers_are_told() {
     let part = visitor.call_from("GET", &cast_path, "", &range).await;
     assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
     assert_eq!(part.body, Value::String(text[5..15].to_owned()));
+    // A browser asks for it packed.
+    let packed = visitor.call_from("GET", &cast_path, "", &[("accept-encoding", "br")]).await;
+    assert_eq!((packed.status, packed.body.as_str().unwrap().is_empty()), (StatusCode::OK, false));
     let beyond = visitor.call_from("GET", &cast_path, "", &[("range", "bytes=99999999-")]).await;
     assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
 }

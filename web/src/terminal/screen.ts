@@ -51,7 +51,7 @@ export interface Found {
 /** Lines kept above the screen. */
 const SCROLLBACK = 5000;
 /** The smallest letters, in pixels: what still does not fit is scrolled. */
-const SMALLEST = 6;
+const SMALLEST = 4;
 /** Ends a half-received sequence, then resets everything: in band, so that it stays in order with what is still to draw. */
 const RESET = Uint8Array.of(0x18, 0x1b, 0x63);
 const FONTS =

@@ -8,7 +8,11 @@ use super::charsets::{Charset, Charsets};
 use super::emulator::Emulator;
 use super::line::{Cell, Glyph, Line};
 use super::pen::Pen;
+use super::widths;
 use std::fmt::Write;
+
+/// Any wide character.
+const WIDE: char = '漢';
 
 /// Writes the whole terminal, with at most `keep` lines above the normal screen.
 pub(super) fn write(terminal: &Emulator, keep: usize) -> String {
@@ -79,7 +83,7 @@ impl Writer {
         for (at, cell) in line.cells.iter().enumerate().take(used) {
             if line.is_torn(at) {
                 self.text.push_str("\x1b[?7l");
-                self.tear(line, at);
+                self.tear(line, at, None);
                 self.text.push_str("\x1b[?7h");
             } else if at == 0 || !line.is_torn(at - 1) {
                 self.cell(cell, at);
@@ -104,14 +108,32 @@ impl Writer {
         cell.write(&mut self.text);
     }
 
-    /// A torn wide character, and what stands where its second half was: a wide one that does not fit takes it away.
-    fn tear(&mut self, line: &Line, at: usize) {
-        self.take(line.cells[at].pen);
-        line.cells[at].write(&mut self.text);
-        self.take(line.cells[at + 1].pen);
-        line.cells[at].write(&mut self.text);
+    /// A torn wide character, and what stands where its second half was: a wide one that does not fit takes it away, or
+    /// makes a narrow one wide, with whose marks it was joined. Where the cursor is to stand behind it, if it matters.
+    fn tear(&mut self, line: &Line, at: usize, cursor: Option<usize>) {
+        let (mut head, mut next) = (String::new(), String::new());
+        line.cells[at].write(&mut head);
         if line.cells[at + 1].glyph != Glyph::Empty {
-            line.cells[at + 1].write(&mut self.text);
+            line.cells[at + 1].write(&mut next);
+        }
+        let base = head.chars().next().map_or(0, char::len_utf8);
+        let narrow = head[..base].chars().all(|c| widths::width(c) < 2);
+        self.take(line.cells[at].pen);
+        self.text.push_str(if narrow { &head[..base] } else { &head });
+        self.take(line.cells[at + 1].pen);
+        if narrow {
+            self.text.push_str(&next);
+            self.text.push(WIDE);
+            self.text.push_str(&head[base..]);
+            if cursor == Some(line.cells.len()) {
+                self.text.push_str(&next);
+            }
+        } else {
+            self.text.push(WIDE);
+            self.text.push_str(&next);
+            if cursor == Some(at + 1) && !next.is_empty() {
+                self.text.push(WIDE);
+            }
         }
     }
 
@@ -193,7 +215,7 @@ impl Writer {
         match (again.filter(|_| !live), torn) {
             (Some(_), Some(torn)) => {
                 self.text.push_str("\x1b[?7l");
-                self.tear(line, torn);
+                self.tear(line, torn, Some(screen.x));
                 self.text.push_str("\x1b[?7h");
             }
             (Some(at), None) => self.cell(&line.cells[at], at),
@@ -205,7 +227,7 @@ impl Writer {
         }
         terminal.modes.write(&mut self.text);
         match (again.filter(|_| live), torn) {
-            (Some(_), Some(torn)) => self.tear(line, torn),
+            (Some(_), Some(torn)) => self.tear(line, torn, Some(screen.x)),
             (Some(at), None) => line.cells[at].write(&mut self.text),
             (None, _) => (),
         }

@@ -66,6 +66,25 @@ fn every_cut_of_a_rich_stream_resumes_exactly() {
     }
 }
 
+/// Where lines do not wrap, a wide character that does not fit tears the last one: what is left of it is replayed.
+#[test]
+fn a_torn_character_at_the_end_of_a_line_that_does_not_wrap_is_replayed() {
+    for stream in [
+        "\x1b[?7l\x1b[1;19H漢字漢",
+        "\x1b[?7l\x1b[1;19H漢字漢x",
+        "\x1b[44m\x1b[?7l\x1b[1;19H漢\x1b[45m字\x1b[?7h\r\nnext",
+        "\x1b[?7l\x1b[1;19H漢字e\u{301}\x1b[?7h",
+        "\x1b[?7l\x1b[1;19H漢字\u{301}",
+        "\x1b[?7l0123456789012345678901234",
+    ] {
+        let whole = seen(&shown(stream.as_bytes()));
+        for (at, _) in stream.char_indices() {
+            assert_eq!(seen(&cut_and_resumed(stream.as_bytes(), at)), whole, "{stream:?} cut at {at}");
+        }
+        assert_eq!(seen(&shown(&shown(stream.as_bytes()).snapshot())), whole, "{stream:?}");
+    }
+}
+
 /// A restored cursor brings its character set, and leaves the one that was chosen since.
 #[test]
 fn a_restored_character_set_leaves_the_chosen_one() {
@@ -110,6 +129,11 @@ fn an_unfinished_title_without_end_is_bounded() {
     assert!(screen.unfinished.len() <= UNFINISHED);
 }
 
+/// How many cases: `SANDLOT_CASES` for more than usual.
+fn cases(usual: u32) -> u32 {
+    std::env::var("SANDLOT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
+}
+
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "[a-z ]{0,30}".prop_map(String::into_bytes),
@@ -146,13 +170,19 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
             "\x1b]2;t\x07",
             "\x1b[4h",
             "\x1b[4l",
+            "\x1b[?7l",
+            "\x1b[?7h",
+            "\x1b[S",
+            "\x1b[T",
+            "\x1b[J",
+            "\x1b[1J",
         ])
         .prop_map(|s| s.as_bytes().to_vec()),
     ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(64), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn replay_and_rest_equal_the_whole(
