@@ -74,7 +74,7 @@ pub(super) async fn open(
     if !is_token(&name) {
         return pages::serve(uri, headers).await;
     }
-    let guest = match app.sessions.enter(&name).await {
+    let guest = match app.sessions.enter(&name, app.keys.guest(&headers)).await {
         Ok(guest) => guest,
         // The page says so in words.
         Err(Error::NoShare | Error::Revoked) => return pages::serve(uri, headers).await,
@@ -82,18 +82,20 @@ pub(super) async fn open(
     };
     let mut response = Redirect::to(&format!("/s/{}", guest.session)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(cookie) = cookie(&app, &guest) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    // Also for the link itself: who opens it again is no other guest.
+    for path in [format!("/api/v1/sessions/{}", guest.session), format!("/s/{name}")] {
+        if let Some(cookie) = cookie(&app, &guest, &path) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
     }
     Ok(response)
 }
 
-fn cookie(app: &App, guest: &Guest) -> Option<HeaderValue> {
+fn cookie(app: &App, guest: &Guest, path: &str) -> Option<HeaderValue> {
     let name = format!("{}.{}", guest.share, guest.number);
     let value = app.keys.seal(&format!("share {name}"))?;
     let secure = app.web.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
     let secure = if secure { "; Secure" } else { "" };
-    let path = format!("/api/v1/sessions/{}", guest.session);
     let cookie =
         format!("{COOKIE}={name}.{value}; Path={path}; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax{secure}");
     cookie.parse().ok()

@@ -120,17 +120,20 @@ impl Sessions {
         Ok(())
     }
 
-    /// Opens a share link: another guest of its session.
+    /// Opens a share link: another guest of its session, or the one who has come by it `before`.
     ///
     /// # Errors
     /// [`Error::NoShare`], [`Error::Revoked`], [`Error::TooManyGuests`].
-    pub async fn enter(&self, token: &str) -> Result<Guest, Error> {
+    pub async fn enter(&self, token: &str, before: Option<(String, i64)>) -> Result<Guest, Error> {
         let row = self.inner.store.share_of(&hash(token)).await?.ok_or(Error::NoShare)?;
         if row.revoked_at.is_some() {
             return Err(Error::Revoked);
         }
-        let before = self.inner.store.guests(&row.session).await?;
-        if before.iter().filter(|guest| guest.share == row.id).count() >= GUESTS {
+        if let Some((_, number)) = before.filter(|(share, _)| *share == row.id) {
+            return self.guest(&row.session, &row.id, number).await;
+        }
+        let others = self.inner.store.guests(&row.session).await?;
+        if others.iter().filter(|guest| guest.share == row.id).count() >= GUESTS {
             return Err(Error::TooManyGuests(GUESTS));
         }
         let number = self.inner.store.add_guest(&row.session, &row.id, now()).await?;

@@ -119,6 +119,9 @@ async fn who_may_type_types_and_everybody_knows_who_is_there() {
         seen,
         [(json!("Owner"), json!(false)), (json!("Guest 1"), json!(true)), (json!("Guest 2"), json!(false))]
     );
+    // Who opens the link again is the same guest.
+    let mut first = first;
+    assert_eq!(first.call("GET", &path, "").await.status, StatusCode::SEE_OTHER);
     let list = owner.call("GET", &format!("/api/v1/sessions/{id}/shares"), "").await.body;
     assert_eq!((&list[0]["id"], list[0]["guests"].as_array().unwrap().len()), (&json!(share), 2));
     assert_eq!(list[0]["url"], Value::Null, "the link is told once");

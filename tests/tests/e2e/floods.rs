@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use sandlot_tests::client::Attached;
-use sandlot_tests::sandbox::{Part, Sandbox};
+use sandlot_tests::sandbox::{Part, Sandbox, TOKEN};
 use std::time::Duration;
 
 const IMAGE: &str = "sandlot/starter";
@@ -89,4 +89,44 @@ async fn a_lone_stopped_viewer_holds_the_program_back_and_not_the_server() {
     let mut other = visitor.attach(&names[0], terminal["id"].as_str().unwrap()).await.unwrap();
     other.type_in("echo other-$((40+2))\n").await.unwrap();
     other.until("other-42").await.unwrap();
+}
+
+/// What a terminal's recording holds of what was printed.
+async fn recorded(sandbox: &Sandbox, names: &[String; 2]) -> Result<String> {
+    let url = format!(
+        "http://{}/api/v1/sessions/{}/terminals/{}/recording.cast",
+        sandbox.address(),
+        names[0],
+        names[1]
+    );
+    let answer = sandlot_tests::client::http()?.get(url).bearer_auth(TOKEN).send().await?;
+    let text = answer.error_for_status()?.text().await?;
+    let mut printed = String::new();
+    for line in text.lines().filter(|line| line.starts_with('[')) {
+        let (_, kind, text): (f64, String, String) = serde_json::from_str(line)?;
+        if kind == "o" {
+            printed.push_str(&text);
+        }
+    }
+    Ok(printed)
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_goes_on_with_the_recording_and_no_line_is_missing_or_doubled() {
+    let (mut sandbox, names, mut at) = opened(&["--recording=on"]).await.unwrap();
+    at.type_in("for i in $(seq 1 60); do echo line-$i-; sleep 0.05; done; echo all-$((40+2))\n")
+        .await
+        .unwrap();
+    for line in ["line-5-", "line-20-"] {
+        at.until(line).await.unwrap();
+        sandbox.kill(Part::Server).unwrap();
+        sandbox.start(Part::Server).await.unwrap();
+        at = sandbox.administrator().unwrap().attach(&names[0], &names[1]).await.unwrap();
+    }
+    at.until("all-42").await.unwrap();
+    let whole = || async { recorded(&sandbox, &names).await.ok().filter(|text| text.contains("all-42")) };
+    let printed = sandlot_tests::wait::until("the recording", whole).await.unwrap();
+    for n in 1..=60 {
+        assert_eq!(printed.matches(&format!("line-{n}-\r")).count(), 1, "line {n} in {printed}");
+    }
 }
