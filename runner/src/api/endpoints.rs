@@ -1,7 +1,7 @@
 //! A container's networks in Docker's shapes: `NetworkSettings` of `inspect`, `Networks` of lists.
 
 use crate::engine::Engine;
-use crate::engine::networks::{Endpoint, INTERNET, Live, NONE};
+use crate::engine::networks::{Endpoint, INTERNET, Live, NONE, Way};
 use crate::engine::record::Record;
 use serde_json::{Map, Value, json};
 
@@ -90,7 +90,9 @@ pub(super) fn is_in(engine: &Engine, record: &Record, wanted: &str) -> bool {
 /// `Ports` of `inspect`: where each published or exposed port of a running container is.
 fn ports(record: &Record) -> Value {
     let mut all = Map::new();
-    if record.state.alive().is_none() {
+    // Without a network nobody reaches a port, exposed or not.
+    let networks = matches!(Way::of(&record.host.network_mode), Ok(Way::Networks));
+    if record.state.alive().is_none() || !networks {
         return Value::Object(all);
     }
     for port in record.config.exposed_ports.keys() {

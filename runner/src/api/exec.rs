@@ -7,7 +7,8 @@ use super::hijack::{Framing, take_over};
 use super::query::Parameters;
 use super::version::Version;
 use crate::engine::Engine;
-use crate::engine::exec::{Attached, ExecState, Request as Wanted};
+use crate::engine::exec::{Attached, Exec, ExecState, Request as Wanted};
+use crate::engine::output::Stream;
 use crate::engine::streams::Reader;
 use axum::Json;
 use axum::extract::{Path, Query, Request, State};
@@ -79,7 +80,7 @@ pub(super) async fn start(
     let keys = exec.request.tty.then_some(keys);
     tokio::spawn(async move {
         let Some(io) = connection.await else { return };
-        if let Over::Left = converse(attached, io, framing, (keys, exec.state.subscribe())).await {
+        if let Over::Left = converse(attached, io, framing, keys, &exec).await {
             engine.exec_left(&exec);
         }
     });
@@ -92,7 +93,7 @@ fn told(request: &mut Request, framing: Framing, spoken: Version, words: String)
     tokio::spawn(async move {
         let Some(mut io) = connection.await else { return };
         let bytes = axum::body::Bytes::from(words + "\r\n");
-        let chunk = crate::engine::output::Chunk { stream: crate::engine::output::Stream::Stdout, bytes };
+        let chunk = crate::engine::output::Chunk { stream: Stream::Stdout, bytes };
         // Whoever asked may be gone.
         io.write_all(&framing.encode(&chunk)).await.unwrap_or_default();
         io.shutdown().await.unwrap_or_default();
@@ -112,8 +113,14 @@ async fn converse(
     attached: Attached,
     io: impl AsyncReadExt + AsyncWriteExt + Send + Unpin + 'static,
     framing: Framing,
-    (keys, mut state): (Option<Keys>, tokio::sync::watch::Receiver<ExecState>),
+    keys: Option<Keys>,
+    exec: &Exec,
 ) -> Over {
+    let mut state = exec.state.subscribe();
+    let wanted = |stream| match stream {
+        Stream::Stdout => exec.request.attach_stdout,
+        Stream::Stderr => exec.request.attach_stderr,
+    };
     let leaving = std::sync::Arc::new(tokio::sync::Notify::new());
     let left = std::sync::Arc::clone(&leaving);
     let mut keys = keys;
@@ -156,7 +163,7 @@ async fn converse(
             }
         };
         let Some(chunk) = chunk else { break };
-        if writer.write_all(&framing.encode(&chunk)).await.is_err() {
+        if wanted(chunk.stream) && writer.write_all(&framing.encode(&chunk)).await.is_err() {
             break;
         }
     }

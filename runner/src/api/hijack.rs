@@ -13,11 +13,15 @@ use hyper_util::rt::TokioIo;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 /// Bytes that may be on their way to a client without an upgrade.
 const PIPE: usize = 64 * 1024;
+/// How often, and how many times at most, a connection is looked at before what comes after the head is sent.
+const LOOK: Duration = Duration::from_millis(1);
+const LOOKS: usize = 500;
 
 /// How output is put on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +91,10 @@ pub(super) fn take_over(
                 .status(StatusCode::SWITCHING_PROTOCOLS)
                 .header(CONNECTION, "Upgrade")
                 .header(UPGRADE, "tcp");
-            let taken = async move { upgrade.await.ok().map(|io| Box::new(TokioIo::new(io)) as Taken) };
+            let taken = async move {
+                let upgraded = upgrade.await.ok()?;
+                Some(head_read(upgraded).await)
+            };
             (response.body(Body::empty()), Box::pin(taken))
         } else {
             let (ours, theirs) = tokio::io::duplex(PIPE);
@@ -104,6 +111,25 @@ pub(super) fn take_over(
             (response.body(body), Box::pin(async move { Some(Box::new(ours) as Taken) }))
         };
     Ok((response.map_err(|e| Error::bad(e.to_string()))?, connection))
+}
+
+/// The connection once the client has read the head of the answer, or a little later. Some clients (docker-py for one) read the
+/// head through a buffer and what follows past it: what came together with the head would be lost to them.
+async fn head_read(upgraded: hyper::upgrade::Upgraded) -> Taken {
+    let parts = match upgraded.downcast::<TokioIo<UnixStream>>() {
+        Ok(parts) => parts,
+        Err(other) => return Box::new(TokioIo::new(other)),
+    };
+    let stream = parts.io.into_inner();
+    let unread = || sandlot_sys::unread::unread(stream.as_fd()).unwrap_or(0);
+    for _ in 0..LOOKS {
+        if unread() == 0 {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    let (reading, writing) = stream.into_split();
+    Box::new(tokio::io::join(io::Cursor::new(parts.read_buf).chain(reading), writing))
 }
 
 /// Answers 101 and sends descriptors once the client has said that it is ready for them.

@@ -60,8 +60,9 @@ pub(super) async fn logs(
         let words = "configured logging driver does not support reading";
         Error::new(hyper::StatusCode::NOT_IMPLEMENTED, words)
     };
-    let follow = p.on("follow") && container.state().alive().is_some();
     let reader = container.output.read().ok_or_else(unread)?;
+    // In this order: a process that ends meanwhile is either over, or will end the reading.
+    let follow = p.on("follow") && container.state().alive().is_some() && !container.output.over();
     let kind = wanted.framing.content_type(spoken);
     let (sender, receiver) = mpsc::channel(PIECES);
     tokio::spawn(async move {

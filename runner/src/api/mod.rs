@@ -39,6 +39,7 @@ mod transfer;
 mod unknown;
 mod version;
 mod volumes;
+mod websocket;
 
 pub use error::Error;
 

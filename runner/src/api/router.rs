@@ -81,6 +81,7 @@ fn container_routes() -> Router<Engine> {
         .route("/containers/{id}/resize", post(containers::resize))
         .route("/containers/{id}/top", get(containers::top))
         .route("/containers/{id}/attach", post(attach::attach))
+        .route("/containers/{id}/attach/ws", get(attach::attach_by_socket))
         .route("/containers/{id}/logs", get(logs::logs))
         .route("/containers/{id}/stats", get(stats::stats))
         .route("/containers/{id}/archive", get(files::get).put(files::put))
@@ -110,12 +111,40 @@ fn sandlot_routes() -> Router<Engine> {
 
 #[cfg(test)]
 mod tests {
+    /// The methods of a route: `get(…).post(…)` stands on its line.
+    fn methods(rest: &str) -> Vec<String> {
+        let line = rest.lines().next().unwrap_or_default();
+        ["get", "post", "put", "delete"]
+            .into_iter()
+            .filter(|m| line.contains(&format!("{m}(")))
+            .map(str::to_uppercase)
+            .collect()
+    }
+
+    /// Whether a call of the table, as Docker writes it, is one of a route's.
+    fn takes(route: &str, call: &str) -> bool {
+        match route.split_once("/{*") {
+            Some((before, _)) => call.strip_prefix(before).is_some_and(|rest| rest.starts_with("/{")),
+            None => route == call,
+        }
+    }
+
     #[test]
     fn the_document_lists_every_route() {
         let (document, source) = (include_str!("../../../docs/docker-api.md"), include_str!("router.rs"));
         let product = source.split("#[cfg(test)]").next().unwrap_or_default();
-        let routes = product.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
-        let missing: Vec<&str> = routes.filter(|route| !document.contains(&format!("`{route}`"))).collect();
+        let calls: Vec<(&str, &str)> = document
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once("` |")?.0.split_once(' '))
+            .collect();
+        let mut missing = Vec::new();
+        for (route, rest) in product.split(".route(\"").skip(1).filter_map(|rest| rest.split_once('"')) {
+            for method in methods(rest) {
+                if !calls.iter().any(|(m, call)| *m == method && takes(route, call)) {
+                    missing.push(format!("{method} {route}"));
+                }
+            }
+        }
         assert!(missing.is_empty(), "docs/docker-api.md does not list {missing:?}");
     }
 }

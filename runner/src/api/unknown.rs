@@ -7,6 +7,8 @@ use hyper::{Method, StatusCode};
 const MANAGER: &str =
     "This node is not a swarm manager. A swarm is never done by Sandlot: an engine serves one machine.";
 const SWARM: &str = "a swarm is never done by Sandlot: an engine serves one machine";
+const CLUSTER: &str =
+    "volume update only valid for cluster volumes: a swarm, which would have them, is never done by Sandlot";
 const PLUGINS: &str = "plug-ins are never done by Sandlot: they would run with the host's rights";
 const BUILDKIT: &str = "BuildKit's sessions are never done by Sandlot: build with DOCKER_BUILDKIT=0";
 
@@ -41,6 +43,7 @@ fn refused(method: &Method, parts: &[&str]) -> Option<Error> {
             let words = format!("plugin \"{}\" not found: {PLUGINS}", name.join("/"));
             return Some(Error::new(StatusCode::NOT_FOUND, words));
         }
+        ("PUT", ["volumes", _]) => (StatusCode::SERVICE_UNAVAILABLE, CLUSTER),
         ("POST", ["session" | "grpc"]) => (StatusCode::NOT_IMPLEMENTED, BUILDKIT),
         _ => return None,
     };

@@ -33,6 +33,7 @@ impl Engine {
     /// Starts a container's first process; the caller holds the container's lock.
     pub(super) async fn launch(&self, container: &Arc<Container>) -> Result<(), Error> {
         let record = container.record();
+        container.output.begin();
         let started = self.try_launch(container, &record).await;
         if let Err(error) = &started {
             self.abandon(container).await;

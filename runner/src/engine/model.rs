@@ -42,11 +42,17 @@ pub struct Config {
     pub domainname: String,
     #[serde(deserialize_with = "nullable")]
     pub user: String,
+    #[serde(deserialize_with = "nullable")]
     pub attach_stdin: bool,
+    #[serde(deserialize_with = "nullable")]
     pub attach_stdout: bool,
+    #[serde(deserialize_with = "nullable")]
     pub attach_stderr: bool,
+    #[serde(deserialize_with = "nullable")]
     pub tty: bool,
+    #[serde(deserialize_with = "nullable")]
     pub open_stdin: bool,
+    #[serde(deserialize_with = "nullable")]
     pub stdin_once: bool,
     #[serde(deserialize_with = "nullable")]
     pub env: Vec<String>,
@@ -64,6 +70,8 @@ pub struct Config {
     pub volumes: BTreeMap<String, serde_json::Value>,
     #[serde(deserialize_with = "nullable")]
     pub exposed_ports: BTreeMap<String, serde_json::Value>,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "std::ops::Not::not")]
+    pub network_disabled: bool,
     #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub mac_address: String,
     pub stop_signal: Option<String>,
@@ -95,6 +103,7 @@ pub struct HostConfig {
     pub network_mode: String,
     #[serde(deserialize_with = "nullable")]
     pub port_bindings: BTreeMap<String, serde_json::Value>,
+    #[serde(deserialize_with = "nullable")]
     pub publish_all_ports: bool,
     #[serde(deserialize_with = "nullable")]
     pub links: Vec<String>,
@@ -102,8 +111,11 @@ pub struct HostConfig {
     pub restart_policy: RestartPolicy,
     #[serde(deserialize_with = "nullable")]
     pub log_config: LogConfig,
+    #[serde(deserialize_with = "nullable")]
     pub auto_remove: bool,
+    #[serde(deserialize_with = "nullable")]
     pub privileged: bool,
+    #[serde(deserialize_with = "nullable")]
     pub readonly_rootfs: bool,
     pub init: Option<bool>,
     #[serde(deserialize_with = "nullable")]
@@ -150,7 +162,9 @@ pub struct HostConfig {
     pub userns_mode: String,
     #[serde(deserialize_with = "nullable")]
     pub cgroup_parent: String,
+    #[serde(deserialize_with = "nullable")]
     pub oom_score_adj: i32,
+    #[serde(deserialize_with = "nullable")]
     pub shm_size: i64,
     #[serde(flatten)]
     pub resources: Resources,
@@ -161,18 +175,26 @@ pub struct HostConfig {
 #[serde(rename_all = "PascalCase", default)]
 #[allow(missing_docs, reason = "the fields are those of the Docker Engine API, which says what they mean")]
 pub struct Resources {
+    #[serde(deserialize_with = "nullable")]
     pub memory: i64,
+    #[serde(deserialize_with = "nullable")]
     pub memory_swap: i64,
+    #[serde(deserialize_with = "nullable")]
     pub memory_reservation: i64,
+    #[serde(deserialize_with = "nullable")]
     pub nano_cpus: i64,
+    #[serde(deserialize_with = "nullable")]
     pub cpu_shares: i64,
+    #[serde(deserialize_with = "nullable")]
     pub cpu_quota: i64,
+    #[serde(deserialize_with = "nullable")]
     pub cpu_period: i64,
     #[serde(deserialize_with = "nullable")]
     pub cpuset_cpus: String,
     #[serde(deserialize_with = "nullable")]
     pub cpuset_mems: String,
     pub pids_limit: Option<i64>,
+    #[serde(deserialize_with = "nullable")]
     pub blkio_weight: u16,
     #[serde(deserialize_with = "nullable")]
     pub blkio_device_read_bps: Vec<Throttle>,
@@ -211,7 +233,9 @@ pub struct Ulimit {
 #[serde(rename_all = "PascalCase", default)]
 pub struct RestartPolicy {
     /// Empty or `no`, `always`, `unless-stopped`, `on-failure`.
+    #[serde(deserialize_with = "nullable")]
     pub name: String,
     /// For `on-failure`; 0: without end.
+    #[serde(deserialize_with = "nullable")]
     pub maximum_retry_count: i64,
 }

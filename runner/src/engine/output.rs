@@ -67,13 +67,15 @@ struct Inner {
     log: Log,
     partial: BTreeMap<Stream, Vec<u8>>,
     attached: Vec<mpsc::Sender<Chunk>>,
+    over: bool,
 }
 
 impl Output {
     /// Output that is logged to `path`.
     #[must_use]
     pub fn new(path: &Path, logging: Logging) -> Self {
-        let inner = Inner { log: Log::new(path, logging), partial: BTreeMap::new(), attached: Vec::new() };
+        let (log, partial) = (Log::new(path, logging), BTreeMap::new());
+        let inner = Inner { log, partial, attached: Vec::new(), over: false };
         Self(Arc::new(Shared { inner: Mutex::new(inner), news: watch::Sender::new(0) }))
     }
 
@@ -136,6 +138,18 @@ impl Output {
         }
     }
 
+    /// A process is about to begin.
+    pub(super) fn begin(&self) {
+        self.lock().over = false;
+    }
+
+    /// Whether the last process that printed has ended: to be asked after beginning to listen, by whoever would wait for
+    /// more. A container's state follows a moment later.
+    #[must_use]
+    pub fn over(&self) -> bool {
+        self.lock().over
+    }
+
     /// The process has ended: unfinished lines are logged, attachers and followers see the end.
     pub fn end(&self) {
         let mut inner = self.lock();
@@ -147,6 +161,7 @@ impl Output {
         inner.log.flush();
         inner.log.close();
         inner.attached.clear();
+        inner.over = true;
         drop(inner);
         self.0.news.send_modify(|ends| *ends += 1);
     }

@@ -89,7 +89,9 @@ impl Store {
             return Err(Error::Damaged(format!("the manifest has {a} layers, the configuration {b}")));
         }
         self.affordable(&manifest)?;
-        let known = self.resolve(&manifest.config.digest.to_string()).is_ok();
+        // As Docker does, it asks what the name stood for: a new name of a known image is news.
+        let known =
+            self.resolve(&reference.to_string()).is_ok_and(|image| image.id == manifest.config.digest);
         self.fetch_all(&job, manifest.layers.iter().zip(&layers).collect()).await?;
         let blobs = manifest.layers.iter().map(|l| l.digest).filter(|d| self.blob(d).exists()).collect();
         // By digest, nothing is said of what a tag stands for.

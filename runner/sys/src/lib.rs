@@ -10,3 +10,4 @@ pub mod netdevice;
 pub mod process;
 pub mod scm;
 pub mod seccomp;
+pub mod unread;

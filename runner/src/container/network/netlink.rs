@@ -119,7 +119,11 @@ impl Route {
 
     /// Removes an interface (and its peer).
     pub(super) fn remove(&self, index: u32) -> io::Result<()> {
-        self.ask(RTM_DELLINK, CHANGE, &link(index, 0))
+        match self.ask(RTM_DELLINK, CHANGE, &link(index, 0)) {
+            // Its other end's namespace was freed at this very moment, and took it along.
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()) => Ok(()),
+            other => other,
+        }
     }
 
     /// Brings an interface up.

@@ -12,15 +12,15 @@ use std::time::Duration;
 pub struct Healthcheck {
     #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub test: Vec<String>,
-    #[serde(skip_serializing_if = "zero")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "zero")]
     pub interval: i64,
-    #[serde(skip_serializing_if = "zero")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "zero")]
     pub timeout: i64,
-    #[serde(skip_serializing_if = "zero")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "zero")]
     pub start_period: i64,
-    #[serde(skip_serializing_if = "zero")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "zero")]
     pub start_interval: i64,
-    #[serde(skip_serializing_if = "zero")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "zero")]
     pub retries: i64,
 }
 

@@ -25,7 +25,7 @@ impl Way {
     ///
     /// # Errors
     /// [`Error::Invalid`] for what is never done.
-    pub(in crate::engine) fn of(mode: &str) -> Result<Self, Error> {
+    pub fn of(mode: &str) -> Result<Self, Error> {
         let never = |why: &str| {
             Err(Error::invalid(format!("--network {mode} is never done by Sandlot: {why}; choose another")))
         };

@@ -22,9 +22,13 @@ pub struct NetworkRequest {
     pub driver: String,
     #[serde(deserialize_with = "nullable")]
     pub scope: String,
+    #[serde(deserialize_with = "nullable")]
     pub internal: bool,
+    #[serde(deserialize_with = "nullable")]
     pub attachable: bool,
+    #[serde(deserialize_with = "nullable")]
     pub ingress: bool,
+    #[serde(deserialize_with = "nullable")]
     pub config_only: bool,
     #[serde(rename = "EnableIPv6", deserialize_with = "nullable")]
     pub enable_ipv6: bool,

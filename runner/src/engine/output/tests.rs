@@ -116,3 +116,19 @@ async fn what_is_not_kept_is_passed_on_all_the_same() {
     assert!(output.read().is_none());
     assert_eq!(kept(&dir), 0);
 }
+
+#[tokio::test]
+async fn an_end_is_known_to_whoever_comes_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = output(&dir, 1 << 20, 2);
+    output.begin();
+    assert!(!output.over());
+    output.take(chunk("last words")).await;
+    output.end();
+    // A reader that begins now would wait for an end that has been: it must be able to know.
+    let mut reader = output.read().unwrap();
+    assert!(output.over());
+    assert_eq!(reader.past().unwrap().unwrap().log, "last words");
+    output.begin();
+    assert!(!output.over(), "the next process prints, too");
+}
