@@ -27,6 +27,15 @@ impl Netns {
         made.join().unwrap_or_else(|_| anyhow::bail!("the thread panicked"))
     }
 
+    /// That of a process, of a container's for one.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn of(pid: u32) -> Result<Self> {
+        let path = format!("/proc/{pid}/ns/net");
+        Ok(Self(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?))
+    }
+
     /// A command that runs in it; the process is the program's own.
     #[must_use]
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {

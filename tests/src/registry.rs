@@ -1,9 +1,10 @@
 //! A real registry: Debian's `docker-registry` on a free loopback port with storage of its own.
 
+use crate::netns::Netns;
 use crate::process::{Running, run};
 use crate::wait::until;
 use anyhow::{Context, Result};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -29,7 +30,21 @@ impl Registry {
     /// # Errors
     /// When the package `docker-registry` is missing or it does not come up.
     pub async fn start() -> Result<Self> {
-        Self::serve("").await
+        let registry = Self::serve("", None)?;
+        registry.answers().await?;
+        Ok(registry)
+    }
+
+    /// Starts one in a network namespace, at its loopback alone, and waits until it listens.
+    ///
+    /// # Errors
+    /// When the package `docker-registry` is missing or it does not come up.
+    pub async fn within(netns: &Netns) -> Result<Self> {
+        let registry = Self::serve("", Some(netns))?;
+        let at = registry.host();
+        let listens = || async { netns.inside(|| Ok(TcpStream::connect(&at)?)).ok() };
+        until("the registry", listens).await.with_context(|| registry.process.log())?;
+        Ok(registry)
     }
 
     /// Starts one that gives nothing to anybody but [`USER`] with [`PASSWORD`].
@@ -37,10 +52,12 @@ impl Registry {
     /// # Errors
     /// When the package `docker-registry` is missing or it does not come up.
     pub async fn guarded() -> Result<Self> {
-        Self::serve(USERS).await
+        let registry = Self::serve(USERS, None)?;
+        registry.answers().await?;
+        Ok(registry)
     }
 
-    async fn serve(users: &str) -> Result<Self> {
+    fn serve(users: &str, netns: Option<&Netns>) -> Result<Self> {
         let storage = tempfile::Builder::new().prefix("sandlot-test-registry-").tempdir()?;
         let port = free_port()?;
         let config = storage.path().join("config.yml");
@@ -60,16 +77,20 @@ impl Registry {
             ),
         )?;
         let log = storage.path().join("log");
-        let process = Running::start(Command::new("docker-registry").arg("serve").arg(&config), &log)
+        let program = "docker-registry";
+        let mut command = netns.map_or_else(|| Command::new(program), |netns| netns.command(program));
+        let process = Running::start(command.arg("serve").arg(&config), &log)
             .context("is the Debian package docker-registry installed?")?;
-        let url = format!("http://127.0.0.1:{port}/v2/");
-        let client = crate::client::http()?;
-        until("the registry", || async {
-            client.get(&url).send().await.ok().filter(|r| r.status().is_success() || r.status() == 401)
-        })
-        .await
-        .with_context(|| process.log())?;
         Ok(Self { process, port, _storage: storage })
+    }
+
+    async fn answers(&self) -> Result<()> {
+        let (client, url) = (crate::client::http()?, format!("http://{}/v2/", self.host()));
+        let answer = || async {
+            client.get(&url).send().await.ok().filter(|r| r.status().is_success() || r.status() == 401)
+        };
+        until("the registry", answer).await.with_context(|| self.process.log())?;
+        Ok(())
     }
 
     /// `127.0.0.1:PORT`, as in a reference.

@@ -294,7 +294,19 @@ impl Sandbox {
     /// # Errors
     /// When none was started.
     pub fn server_pid(&self) -> Result<u32> {
-        Ok(self.server.as_ref().context("no server was started")?.pid())
+        self.pid(Part::Server)
+    }
+
+    /// The pid of a part.
+    ///
+    /// # Errors
+    /// When it is the server, and none was started.
+    pub fn pid(&self, part: Part) -> Result<u32> {
+        Ok(match part {
+            Part::Spawner => self.spawner.pid(),
+            Part::Engine => self.engine.pid(),
+            Part::Server => self.server.as_ref().context("no server was started")?.pid(),
+        })
     }
 
     /// What a part has logged.

@@ -68,6 +68,31 @@ impl Request {
         self.header("Content-Type", "application/json")
     }
 
+    /// A request that is written as a line: `METHOD TARGET [BODY] [@Header: value]…`. A body without headers is JSON;
+    /// what of a target must be escaped is.
+    ///
+    /// # Errors
+    /// When a method, a target or a header's value is missing.
+    pub fn read(line: &str) -> Result<Self> {
+        let mut pieces = line.split(" @");
+        let mut words = pieces.next().unwrap_or_default().splitn(3, ' ');
+        let (method, target) = (words.next().context("a method")?, words.next().context("a target")?);
+        let headers: Vec<&str> = pieces.collect();
+        let mut request = Self::new(method, &escaped(target));
+        if let Some(body) = words.next() {
+            request = if headers.is_empty() {
+                request.json(body)
+            } else {
+                Self { body: body.as_bytes().to_vec(), ..request }
+            };
+        }
+        for header in headers {
+            let (name, value) = header.split_once(": ").context("a header")?;
+            request = request.header(name, value);
+        }
+        Ok(request)
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nHost: docker\r\n", self.method, self.target);
         for (name, value) in &self.headers {
@@ -79,6 +104,15 @@ impl Request {
         head += "\r\n";
         [head.as_bytes(), &self.body].concat()
     }
+}
+
+/// Filters are JSON, and stand in a line as such.
+fn escaped(target: &str) -> String {
+    let one = |c: char| match c {
+        '{' | '}' | '"' | '[' | ']' | '^' | '|' | '<' | '>' => format!("%{:02X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    target.chars().map(one).collect()
 }
 
 impl Socket {

@@ -121,7 +121,7 @@ async fn pulls_by_digest_and_of_all_tags() {
     assert_eq!(gone, format!("Untagged: {name}:1\nUntagged: {name}:2\nUntagged: {name}@{digest}"));
     let exact = format!("{name}@{digest}");
     let said = sandbox.ok(&["pull", &exact]).unwrap();
-    assert!(said.ends_with(&format!("Status: Image is up to date for {exact}\n{exact}")), "{said}");
+    assert!(said.ends_with(&format!("Status: Downloaded newer image for {exact}\n{exact}")), "{said}");
     assert_eq!(sandbox.ok(&digests).unwrap(), format!("<none> {digest}"));
     assert_eq!(sandbox.sandlot(&digests).unwrap(), format!("<none> {digest}"));
     assert_eq!(sandbox.ok(&["run", "--rm", &exact, "echo", "by digest"]).unwrap(), "by digest");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod ahead;
+mod bollard;
 mod build;
 mod build_attacks;
 mod build_limits;
@@ -11,7 +12,10 @@ mod build_peers;
 mod checkpoints;
 mod command_line;
 mod containers;
+mod crowd;
+mod docker_py;
 mod dockerfile;
+mod endpoints;
 mod ends;
 mod events;
 mod files;
@@ -23,6 +27,7 @@ mod limits;
 mod logs;
 mod neighbours;
 mod nested;
+mod network_options;
 mod networks;
 mod one_call;
 mod own_engine;

@@ -37,7 +37,7 @@ pub(super) async fn play(peer: &Peer, name: &str, text: &str) -> Result<Vec<Told
             wait(peer, rest).await.with_context(place)?;
             continue;
         }
-        let mut request = parse(&filled).with_context(place)?;
+        let mut request = Request::read(&filled).with_context(place)?;
         match request.body.as_slice() {
             b"$last" => request.body.clone_from(&last),
             b"$empty" => request.body = vec![0; 1024],
@@ -62,37 +62,6 @@ fn soon() -> Result<String> {
 
 fn text_at(value: &Value, key: &str) -> Option<String> {
     value.get(key)?.as_str().map(str::to_owned)
-}
-
-fn parse(line: &str) -> Result<Request> {
-    let (line, headers) = match line.split_once(" @") {
-        Some((line, headers)) => (line, headers.split(" @").collect()),
-        None => (line, Vec::new()),
-    };
-    let mut words = line.splitn(3, ' ');
-    let (method, target) = (words.next().context("a method")?, words.next().context("a target")?);
-    let mut request = Request::new(method, &escaped(target));
-    if let Some(body) = words.next() {
-        request = if headers.is_empty() {
-            request.json(body)
-        } else {
-            Request { body: body.as_bytes().to_vec(), ..request }
-        };
-    }
-    for header in headers {
-        let (name, value) = header.split_once(": ").context("a header")?;
-        request = request.header(name, value);
-    }
-    Ok(request)
-}
-
-/// Filters are JSON, and stand in the files as such.
-fn escaped(target: &str) -> String {
-    let one = |c: char| match c {
-        '{' | '}' | '"' | '[' | ']' | '^' | '|' | '<' | '>' => format!("%{:02X}", u32::from(c)),
-        c => c.to_string(),
-    };
-    target.chars().map(one).collect()
 }
 
 async fn wait(peer: &Peer, rest: &str) -> Result<()> {

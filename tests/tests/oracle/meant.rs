@@ -205,7 +205,6 @@ const MEANT: &[Meant] = &[
     meant("*", "*NetworkSettings.*", "networks are ours, and not compared yet"),
     meant("*/networks*", "*", "networks are ours, and not compared yet"),
     shown("body.message", "invalid port specification* / *", "the whole specification is named"),
-    meant("*", "body[].Ports[]", "an exposed port is listed whatever the network is"),
     // What is refused or done otherwise on purpose.
     meant(
         "*load?quiet=1 garbage*",
