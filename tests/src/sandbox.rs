@@ -289,14 +289,6 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The pid of the web server.
-    ///
-    /// # Errors
-    /// When none was started.
-    pub fn server_pid(&self) -> Result<u32> {
-        self.pid(Part::Server)
-    }
-
     /// The pid of a part.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use super::query::Parameters;
 use crate::engine::create::{Force, Volumes};
 use crate::engine::lifecycle::Wait;
 use crate::engine::model::{Config, HostConfig, Resources, RestartPolicy};
+use crate::engine::networks::NONE;
 use crate::engine::networks::request::EndpointRequest;
 use crate::engine::record::Record;
 use crate::engine::stop::Stop;
@@ -69,7 +70,10 @@ pub(super) async fn make(
     let empty = || Error::bad("config cannot be empty in order to create a container");
     let Creation { config, host_config, networking_config } =
         wanted.filter(|w| w.config != Config::default()).ok_or_else(empty)?;
-    let host = host_config.unwrap_or_default();
+    let mut host = host_config.unwrap_or_default();
+    if config.network_disabled {
+        NONE.clone_into(&mut host.network_mode);
+    }
     if let Some(size) = parameters.text("platform").filter(|p| !p.starts_with("linux")) {
         return Err(Error::bad(format!("platform {size}: only linux images run here")));
     }

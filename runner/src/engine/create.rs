@@ -70,9 +70,6 @@ impl Engine {
         let (mut config, mut host) = (config, host);
         merge(&mut config, &image.config);
         inherit(&mut config, self.images.beyond(&image))?;
-        if config.network_disabled {
-            networks::NONE.clone_into(&mut host.network_mode);
-        }
         self.settings.default_network.settle(&mut host.network_mode);
         let checked = validate::check(&config, &host, &self.settings)?;
         let endpoints = networks::wanted(&config, &host, networks)?;

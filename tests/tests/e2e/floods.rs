@@ -15,7 +15,7 @@ const BOUND: u64 = 32 * 1024;
 
 /// The server's own memory in KiB, without files it maps: the ring of a terminal is such a file, of a fixed length.
 fn memory(sandbox: &Sandbox) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", sandbox.server_pid()?))?;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", sandbox.pid(Part::Server)?))?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

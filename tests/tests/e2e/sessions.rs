@@ -1,7 +1,7 @@
 //! Sessions and terminals over HTTP and WebSocket, as a visitor's browser uses them.
 
 use sandlot_tests::client::Visitor;
-use sandlot_tests::sandbox::Sandbox;
+use sandlot_tests::sandbox::{Part, Sandbox};
 use serde_json::{Value, json};
 
 const IMAGE: &str = "sandlot/starter";
@@ -125,7 +125,8 @@ async fn what_is_not_in_the_catalogue_is_refused() {
 #[tokio::test]
 async fn the_web_server_is_nobody_of_consequence_when_it_answers() {
     let sandbox = Sandbox::whole(&[]).await.unwrap();
-    let status = std::fs::read_to_string(format!("/proc/{}/status", sandbox.server_pid().unwrap())).unwrap();
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", sandbox.pid(Part::Server).unwrap())).unwrap();
     let field = |name: &str| -> Vec<&str> {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim_start_matches(':').split_whitespace().collect()
