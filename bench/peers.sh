@@ -6,6 +6,7 @@ rootfs() { # a root of busybox, for peers that take a directory; made once
     cp /bin/busybox "$work/root/bin/"
     for tool in sh true; do ln "$work/root/bin/busybox" "$work/root/bin/$tool"; done
     echo 'root:x:0:0:root:/:/bin/sh' >"$work/root/etc/passwd"
+    touch "$work"/root/etc/{hostname,hosts,resolv.conf}
 }
 
 ours() { # NAME COMMAND...: a spawner and an engine of ours below $work/NAME, started by COMMAND
