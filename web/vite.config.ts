@@ -17,8 +17,9 @@ const preloadTerminal: Plugin = {
     order: 'post',
     handler: (_html, { bundle }) =>
       Object.values(bundle ?? {})
-        // The player waits until a recording is watched.
+        // The player waits until a recording is watched, the editor until a file is opened.
         .filter((chunk) => chunk.type === 'chunk' && chunk.isDynamicEntry && chunk.name !== 'player')
+        .filter((chunk) => !/codemirror|src\/editor/.test(chunk.facadeModuleId ?? ''))
         .map(({ fileName }) => ({
           tag: 'link',
           attrs: { rel: 'modulepreload', href: `/${fileName}`, crossorigin: true, fetchpriority: 'low' },

@@ -2,7 +2,7 @@
 //!
 //! `SANDLOT_WRITE=1 cargo test -p sandlot-server --test protocol` writes the file anew.
 
-use sandlot_server::http::{body, body_kept};
+use sandlot_server::http::{body, body_kept, file_body};
 use sandlot_server::terminal::protocol;
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -50,6 +50,12 @@ fn generated() -> String {
         declare::<body_kept::RecordingInfo>(&config),
         declare::<body_kept::FoundLine>(&config),
         declare::<body_kept::CreateMarker>(&config),
+        declare::<file_body::FileKind>(&config),
+        declare::<file_body::FileEntry>(&config),
+        declare::<file_body::FileListing>(&config),
+        declare::<file_body::FileChange>(&config),
+        declare::<file_body::RenameFile>(&config),
+        declare::<file_body::ListeningPort>(&config),
     ] {
         text.push_str(&declaration);
     }

@@ -73,6 +73,33 @@ impl Visitor {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 
+    /// The header by which the server knows them.
+    #[must_use]
+    pub fn identity(&self) -> (&'static str, &str) {
+        (self.identity.0, &self.identity.1)
+    }
+
+    /// Any request below `/api/v1` with any body; the answer as it is.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub async fn raw(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Result<reqwest::Response> {
+        let (name, value) = &self.identity;
+        let url = format!("{}/api/v1{path}", self.base);
+        let mut request = self.http.request(method.parse()?, url).header(*name, value);
+        request = request.header("origin", &self.base);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Ok(request.body(body).send().await?)
+    }
+
     /// Creates a session and waits until it runs; answers it.
     ///
     /// # Errors

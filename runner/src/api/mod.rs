@@ -4,6 +4,7 @@
 
 mod attach;
 mod body;
+mod browse;
 mod build;
 mod checkpoints;
 mod configuration;

@@ -2,8 +2,8 @@
 
 use super::policy::Policy;
 use super::{
-    attach, build, checkpoints, containers, events, exec, files, image_list, images, info, inspect, list,
-    logs, networks, policy, removal, run, sandlot, save, stats, system, transfer, unknown, volumes,
+    attach, browse, build, checkpoints, containers, events, exec, files, image_list, images, info, inspect,
+    list, logs, networks, policy, removal, run, sandlot, save, stats, system, transfer, unknown, volumes,
 };
 use crate::engine::Engine;
 use axum::Router;
@@ -100,6 +100,9 @@ fn sandlot_routes() -> Router<Engine> {
         .route(&path("terminals/{terminal}"), delete(sandlot::close))
         .route(&path("terminals/{terminal}/take"), post(sandlot::take))
         .route(&path("terminals/{terminal}/wait"), get(sandlot::wait))
+        .route(&path("files"), get(browse::get).put(browse::put).post(browse::rename).delete(browse::delete))
+        .route(&path("files/changes"), get(browse::changes))
+        .route(&path("ports"), get(sandlot::ports))
         .route(&path("dial"), post(sandlot::dial))
         .route(&path("listen"), post(sandlot::listen))
         .route(&path("keep"), post(sandlot::keep))

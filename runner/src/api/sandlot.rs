@@ -7,7 +7,7 @@ use crate::engine::commit::CommitError;
 use crate::engine::terminals::Handover;
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
-use sandlot_wire::{Dial, HEADER_TERMINAL, Keep, Kept, Listen, Meter, OpenTerminal, Terminal};
+use sandlot_wire::{Dial, HEADER_TERMINAL, Keep, Kept, Listen, Meter, OpenTerminal, Port, Terminal};
 
 /// `POST …/terminals`
 pub(super) async fn open(State(engine): State<Engine>, Path(id): Path<String>, request: Request) -> Answer {
@@ -57,6 +57,11 @@ pub(super) async fn close(
 pub(super) async fn dial(State(engine): State<Engine>, Path(id): Path<String>, request: Request) -> Answer {
     let (wanted, request) = body::<Dial>(request).await?;
     hand_over(request, None, vec![engine.dial(&id, wanted.port).await?])
+}
+
+/// `GET …/ports`
+pub(super) async fn ports(State(engine): State<Engine>, Path(id): Path<String>) -> Answer<Json<Vec<Port>>> {
+    Ok(Json(engine.ports(&id).await?))
 }
 
 /// `POST …/listen`

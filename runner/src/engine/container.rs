@@ -41,6 +41,8 @@ pub struct Container {
     pub(super) ahead: Mutex<Option<super::ahead::Ahead>>,
     /// What the next start gets that no record keeps.
     pub(super) prepared: Mutex<Prepared>,
+    /// The places for who follows its files.
+    pub(super) watches: super::browse::Watches,
 }
 
 /// What somebody who waits for a container can see.
@@ -72,6 +74,7 @@ impl Container {
             mounts: Mutex::default(),
             ahead: Mutex::default(),
             prepared: Mutex::default(),
+            watches: super::browse::Watches::default(),
         }
     }
 

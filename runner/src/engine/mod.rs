@@ -5,6 +5,7 @@
 
 mod ahead;
 mod blanks;
+pub mod browse;
 pub mod build;
 pub mod changes;
 pub mod commit;
@@ -19,6 +20,7 @@ pub mod io;
 pub mod keep;
 mod launch;
 pub mod lifecycle;
+mod listening;
 mod lock;
 mod log;
 pub mod log_reader;

@@ -317,7 +317,10 @@ fn mount_of(fd: BorrowedFd<'_>) -> io::Result<u64> {
 }
 
 /// Whether the kernel makes up what is in a directory.
-pub(super) fn made_up(fd: BorrowedFd<'_>) -> io::Result<bool> {
+///
+/// # Errors
+/// What `fstatfs(2)` answers.
+pub fn made_up(fd: BorrowedFd<'_>) -> io::Result<bool> {
     // proc, sysfs, cgroup, cgroup2, devpts, mqueue, debugfs, tracefs, securityfs, bpf (statfs(2)).
     const MADE_UP: [i64; 10] = [
         0x9fa0,

@@ -23,11 +23,19 @@ const DIRECTORY: OFlags =
 /// # Errors
 /// What the system answers: `NotFound` if there is none.
 pub fn tree(path: &Path) -> io::Result<()> {
-    let root = openat(CWD, path, DIRECTORY, Mode::empty())?;
+    tree_at(CWD, path)
+}
+
+/// The same of the directory at `path` as seen from the directory `from`.
+///
+/// # Errors
+/// As [`tree`].
+pub fn tree_at(from: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let root = openat(from, path, DIRECTORY, Mode::empty())?;
     let mut remover = Remover { root, moved: 0 };
     for _ in 0..ROUNDS {
         while remover.sweep()? == Left::Deeper {}
-        match unlinkat(CWD, path, AtFlags::REMOVEDIR) {
+        match unlinkat(from, path, AtFlags::REMOVEDIR) {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {}
             other => return Ok(other?),
         }

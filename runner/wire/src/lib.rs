@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod files;
 pub mod ring;
 pub mod run;
 
@@ -172,4 +173,12 @@ pub struct Kept {
     pub reference: String,
     /// Bytes that the session wrote.
     pub size: u64,
+}
+
+/// `GET {PREFIX}/containers/{id}/ports` answers a list of these: what listens in the container's network namespace and can
+/// be reached by [`Dial`], in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Port {
+    /// The TCP port.
+    pub port: u16,
 }

@@ -1,4 +1,4 @@
-//! The configuration file: flat keys, named as the options are, the table `[pool]`, whose key `count` is the option
+//! The configuration file: flat keys, named as the options are, tables as `[pool]`, whose key `count` is the option
 //! `pool-count`, and the catalogue's `[[images]]`.
 
 use super::{Error, Origin};
@@ -11,8 +11,8 @@ use toml::{Table, Value};
 const STARTER: (&str, &str, &str) =
     ("sandlot/starter", "Starter", "A small Linux with the usual tools, ready in an instant.");
 
-/// The tables of options whose names begin with their own.
-const POOL: &str = "pool";
+/// The tables of options whose names begin with theirs.
+const TABLES: [&str; 4] = ["pool", RECORDING, "files", "preview"];
 /// Its key `on` is the option of its name.
 const RECORDING: &str = "recording";
 
@@ -115,7 +115,7 @@ impl File {
 
 /// The keys of the tables of options as options are called; the name of what should be a table, and its value.
 fn flat(mut table: Table) -> Result<Table, (&'static str, Value)> {
-    for name in [POOL, RECORDING] {
+    for name in TABLES {
         match table.remove(name) {
             None => (),
             Some(Value::Table(options)) => table.extend(options.into_iter().map(|(key, value)| {

@@ -133,6 +133,10 @@ pub struct Web {
     /// Names by which it may be called, beside that of `public_url` and those of the loopback; empty: any name, unless
     /// it listens on the loopback or `public_url` is there.
     pub hosts: Vec<String>,
+    /// The most bytes of one file that is uploaded.
+    pub max_upload: u64,
+    /// The domain below which ports of sessions are pages of their own; absent: they are not.
+    pub preview_domain: Option<String>,
     /// How long it waits.
     pub patience: Patience,
 }
@@ -188,12 +192,16 @@ impl Config {
             recording: recording(&options)?,
             catalogue: options.catalogue()?,
         };
+        let public = options.get("public-url", parse::optional_url)?;
         Ok(Self {
             web: Web {
                 listen: options.get("listen", parse::address)?,
-                public_url: options.get("public-url", parse::optional_url)?,
+                public_url: public.clone(),
                 allowed_origins: options.get("allowed-origins", parse::origins)?,
                 hosts: options.get("hosts", parse::hosts)?,
+                max_upload: options.get("files-max-upload", parse::upload)?,
+                preview_domain: options
+                    .get("preview-domain", |text| parse::preview(text, public.as_ref()))?,
                 patience: Patience::default(),
             },
             state: options.get("state", parse::path)?,

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 const FILE: &str = "/etc/sandlot/sandlot.toml";
 
 /// Name, default, meaning.
-const OPTIONS: [(&str, &str, &str); 30] = [
+const OPTIONS: [(&str, &str, &str); 32] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("state", "/var/lib/sandlot", "folder of state; the server keeps its own in server/ below it"),
     ("engine", "unix:///run/sandlot/server.sock", "socket of the container engine"),
@@ -36,6 +36,12 @@ const OPTIONS: [(&str, &str, &str); 30] = [
     ("sessions-per-visitor", "3", "sessions of one visitor at once"),
     ("sessions", "100", "sessions in all at once; more wait"),
     ("queue", "200", "how many may wait"),
+    (
+        "preview-domain",
+        "localhost",
+        "domain of its own below which ports of sessions are shown; where public-url is set: none, unless named",
+    ),
+    ("files-max-upload", "256m", "bytes of one file that is uploaded to a session"),
     ("terminals", "8", "terminals of a session"),
     ("keep", "3", "works of one visitor that are kept as images"),
     ("keep-size", "256m", "bytes of each"),

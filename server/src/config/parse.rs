@@ -12,6 +12,8 @@ const MEMORY: std::ops::RangeInclusive<u64> = 4 << 20..=1 << 42;
 const DISK: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 44;
 /// Less would end a recording with its first screen.
 const RECORDING: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 44;
+/// An upload is bounded by the session's disk as well.
+const UPLOAD: std::ops::RangeInclusive<u64> = 1 << 10..=1 << 40;
 const PIDS: std::ops::RangeInclusive<u64> = 4..=4_194_304;
 const NANO_CPUS: std::ops::RangeInclusive<f64> = 0.01..=1024.0;
 const DURATION: std::ops::RangeInclusive<u64> = 1..=365 * 24 * 3600;
@@ -57,6 +59,10 @@ pub(super) fn switch(text: &str) -> Made<bool> {
         "off" | "false" => Ok(false),
         _ => Err("on or off".to_owned()),
     }
+}
+
+pub(super) fn upload(text: &str) -> Made<u64> {
+    bytes(text, &UPLOAD)
 }
 
 pub(super) fn pids(text: &str) -> Made<u64> {
@@ -133,6 +139,32 @@ pub(super) fn optional_url(text: &str) -> Made<Option<Url>> {
             && url.query().is_none()
     });
     url.map(Some).ok_or_else(|| "an http or https URL without a path, as https://sandlot.example".to_owned())
+}
+
+/// A domain of its own: a page below it could otherwise set cookies of the playground.
+pub(super) fn preview(text: &str, public: Option<&Url>) -> Made<Option<String>> {
+    let allowed =
+        || "a domain without a port that neither contains public-url's nor lies below it".to_owned();
+    let domain = match url::Host::parse(text) {
+        _ if text.is_empty() => return Ok(None),
+        Ok(url::Host::Domain(domain)) => domain,
+        _ => return Err(allowed()),
+    };
+    let name = public.and_then(Url::host_str).unwrap_or("localhost");
+    let local = |name: &str| name == "localhost" || name.ends_with(".localhost");
+    match (domain.as_str(), name) {
+        ("localhost", name) if local(name) => Ok(Some(domain)),
+        // The default is for laptops; elsewhere nobody would find it.
+        ("localhost", _) => Ok(None),
+        (domain, name) => {
+            let within = |a: &str, b: &str| a == b || a.ends_with(&format!(".{b}"));
+            if within(domain, name) || within(name, domain) {
+                Err(allowed())
+            } else {
+                Ok(Some(domain.to_owned()))
+            }
+        }
+    }
 }
 
 fn list(text: &str) -> impl Iterator<Item = &str> {

@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq;
 use super::problem::Failure;
 
 /// The cookie's name.
-const COOKIE: &str = "sandlot";
+pub(super) const COOKIE: &str = "sandlot";
 
 /// How long a browser keeps the cookie, in seconds: a year.
 const MAX_AGE: u32 = 365 * 24 * 3600;
@@ -27,9 +27,6 @@ const MAX_AGE: u32 = 365 * 24 * 3600;
 /// Bytes of a visitor's id, of a key and of a token that is made.
 const ID: usize = 16;
 const KEY: usize = 32;
-
-/// The name under which the administrator's cookie is signed; no visitor's id is like it.
-const ADMINISTRATOR: &str = "administrator";
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +102,12 @@ impl Keys {
         Some(hex::encode(self.mac(words)?.finalize().into_bytes()))
     }
 
+    /// Whether that is proven; takes as long whatever it is.
+    pub(super) fn is_seal(&self, words: &str, seal: &str) -> bool {
+        let verify = || self.mac(words)?.verify_slice(&hex::decode(seal).ok()?).ok();
+        verify().is_some()
+    }
+
     /// The share link and the number of a guest, by their cookie.
     pub(super) fn guest(&self, headers: &HeaderMap) -> Option<(String, i64)> {
         let mut values = cookies(headers, super::shares::COOKIE);
@@ -119,10 +122,7 @@ impl Keys {
     fn verify(&self, value: &str) -> Option<Caller> {
         let (name, signature) = value.split_once('.')?;
         self.mac(name)?.verify_slice(&hex::decode(signature).ok()?).ok()?;
-        Some(match name {
-            ADMINISTRATOR => Caller::Administrator,
-            id => Caller::Visitor(id.to_owned()),
-        })
+        Some(Caller::named(name))
     }
 
     /// Who sent these headers; `None`: nobody known. A wrong token is an error, not a visitor.

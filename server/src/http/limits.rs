@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::time::Instant;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 /// The longest body.
 pub(super) const BODY: usize = 64 * 1024;
@@ -17,8 +18,24 @@ const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; 
     connect-src 'self' ws: wss:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'self'";
 
+/// What is packed on its way to the browser: files of sessions are not, for that would cost time that is the terminals'.
+pub(super) fn packed() -> impl Predicate {
+    DefaultPredicate::new()
+        .and(NotForContentType::const_new("application/octet-stream"))
+        .and(NotForContentType::const_new("application/x-tar"))
+}
+
+/// Whether a request may take as long as bytes go on to come: its handler waits for each of them.
+fn is_upload(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    request.method() == Method::PUT && route.ends_with("/files/{*path}")
+}
+
 /// Ends a request that takes too long, a body that never ends included.
 pub(super) async fn time(State(app): State<App>, request: Request, next: Next) -> Response {
+    if is_upload(&request) {
+        return next.run(request).await;
+    }
     let patience = app.web.patience.request;
     match tokio::time::timeout(patience, next.run(request)).await {
         Ok(response) => response,
@@ -44,7 +61,8 @@ pub(super) async fn secure(request: Request, next: Next) -> Response {
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // What a handler says is stricter.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -56,6 +74,7 @@ pub(super) async fn count(request: Request, next: Next) -> Response {
     let method = match *request.method() {
         Method::GET => "GET",
         Method::POST => "POST",
+        Method::PUT => "PUT",
         Method::DELETE => "DELETE",
         _ => "other",
     };

@@ -7,6 +7,9 @@ pub mod auth;
 pub mod body;
 pub mod body_kept;
 mod events;
+pub mod file_body;
+mod file_changes;
+mod files;
 mod health;
 mod kept;
 mod limits;
@@ -14,6 +17,8 @@ mod openapi;
 mod origin;
 mod pages;
 mod pool;
+mod ports;
+mod preview;
 mod problem;
 mod recordings;
 mod sessions;
@@ -44,6 +49,7 @@ pub struct Parts {
     web: Web,
     stop: CancellationToken,
     recorder: PrometheusHandle,
+    previews: preview::Previews,
 }
 
 impl Deref for App {
@@ -58,7 +64,14 @@ impl App {
     /// Puts it together; `stop` ends the WebSockets.
     #[must_use]
     pub fn new(sessions: Sessions, keys: Keys, web: Web, stop: CancellationToken) -> Self {
-        Self(Arc::new(Parts { sessions, keys, web, stop, recorder: health::recorder() }))
+        Self(Arc::new(Parts {
+            sessions,
+            keys,
+            web,
+            stop,
+            recorder: health::recorder(),
+            previews: preview::Previews::default(),
+        }))
     }
 
     /// All routes.
@@ -87,6 +100,14 @@ impl App {
             .route("/sessions/{id}/shares/{share}", delete(shares::revoke))
             .route("/recordings", get(recordings::list))
             .route("/recordings/search", get(recordings::search))
+            .route("/sessions/{id}/files", get(files::get))
+            .route("/sessions/{id}/files/", get(files::get))
+            .route(
+                "/sessions/{id}/files/{*path}",
+                get(files::get).put(files::put).post(files::rename).delete(files::delete),
+            )
+            .route("/sessions/{id}/file-changes", get(file_changes::follow))
+            .route("/sessions/{id}/ports", get(ports::list))
             .route("/images", get(sessions::images))
             .route("/me", get(sessions::me))
             .route("/audit", get(audit::look))
@@ -95,10 +116,14 @@ impl App {
             .route_layer(middleware::from_fn_with_state(self.clone(), auth::identify))
             .route("/info", get(health::info))
             .route("/openapi.json", get(openapi::describe));
+        let previews = Router::new()
+            .route("/preview/{session}/{port}", get(preview::open))
+            .route_layer(middleware::from_fn_with_state(self.clone(), auth::identify));
         let routes = Router::new()
             .nest("/api/v1", api)
             .route("/admin", get(pages::administer))
             .route("/s/{name}", get(shares::open))
+            .merge(previews)
             .fallback(pages::serve)
             .layer(DefaultBodyLimit::max(limits::BODY))
             .layer(from_fn_with_state(self.clone(), origin::check));
@@ -108,8 +133,9 @@ impl App {
             .route("/metrics", get(health::figures))
             .layer(from_fn_with_state(self.clone(), limits::time))
             .layer(from_fn(limits::count))
-            .layer(CompressionLayer::new())
+            .layer(CompressionLayer::new().compress_when(limits::packed()))
             .layer(from_fn(limits::secure))
+            .layer(from_fn_with_state(self.clone(), preview::divert))
             .with_state(self)
     }
 }

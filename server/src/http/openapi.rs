@@ -1,6 +1,8 @@
 //! The description of the HTTP API, made from the routes' own annotations.
 
-use super::{audit, body, events, health, kept, pool, recordings, sessions, shares, socket};
+use super::{
+    audit, body, events, file_changes, files, health, kept, pool, ports, recordings, sessions, shares, socket,
+};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -23,6 +25,12 @@ use utoipa::OpenApi;
         kept::forget,
         sessions::open_terminal,
         sessions::close_terminal,
+        files::get,
+        files::put,
+        files::rename,
+        files::delete,
+        file_changes::follow,
+        ports::list,
         sessions::images,
         sessions::me,
         audit::look,

@@ -106,6 +106,8 @@ mod tests {
             public_url: public.map(|url| url.parse().unwrap()),
             allowed_origins: vec!["https://docs.example".to_owned()],
             hosts: vec![],
+            max_upload: 1 << 20,
+            preview_domain: None,
             patience: Patience::default(),
         }
     }

@@ -73,6 +73,7 @@ impl From<Error> for Failure {
             | Error::TooManyTerminals(_)
             | Error::NoExtension(_) => Self::new(StatusCode::CONFLICT, words),
             Error::Engine(engine::Error::Conflict(_)) => Self::new(StatusCode::CONFLICT, words),
+            Error::NotOffered(_) => Self::new(StatusCode::NOT_IMPLEMENTED, words),
             _ => {
                 tracing::error!(error = words, "a request failed");
                 let detail = "the playground cannot do this at the moment: try again soon";

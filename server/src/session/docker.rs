@@ -2,22 +2,28 @@
 
 use super::calls::{self, Calls};
 use super::engine::{Engine, Error, Found, Handed, Reply, Spec};
+use super::engine_files::EngineFiles;
+use super::files::Files;
 use super::handover;
+use super::ports::{Port, Ports};
 use bollard::models::{ContainerCreateBody, HostConfig};
 use hyper::Method;
-use sandlot_wire::{ANNOTATION_INIT, ANNOTATION_PROFILE, Keep, Kept, Meter, OpenTerminal, Terminal};
+use sandlot_wire::{ANNOTATION_INIT, ANNOTATION_PROFILE, Dial, Keep, Kept, Meter, OpenTerminal, Terminal};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 
 /// The engine behind a unix socket.
 #[derive(Debug, Clone)]
 pub(super) struct DockerEngine {
     calls: Calls,
+    files: EngineFiles,
 }
 
 impl DockerEngine {
     pub(super) fn new(calls: Calls) -> Self {
-        Self { calls }
+        let files = EngineFiles::new(calls.socket().to_owned());
+        Self { calls, files }
     }
 
     async fn json<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Error> {
@@ -117,8 +123,30 @@ impl Engine for DockerEngine {
         })
     }
 
+    fn files(&self) -> Option<&dyn Files> {
+        Some(&self.files)
+    }
+
+    fn ports(&self) -> Option<&dyn Ports> {
+        Some(self)
+    }
+
     fn ping(&self) -> Reply<'_, ()> {
         Box::pin(self.calls.ping())
+    }
+}
+
+impl Ports for DockerEngine {
+    fn list<'a>(&'a self, container: &'a str) -> Reply<'a, Vec<Port>> {
+        Box::pin(async move { self.json(Method::GET, &format!("/containers/{container}/ports")).await })
+    }
+
+    fn dial<'a>(&'a self, container: &'a str, port: u16) -> Reply<'a, OwnedFd> {
+        Box::pin(async move {
+            let body = serde_json::to_vec(&Dial { port }).map_err(|e| Error::Protocol(e.to_string()))?;
+            let path = format!("/containers/{container}/dial");
+            handover::connection(self.calls.socket(), &path, body.into()).await
+        })
     }
 }
 

@@ -207,6 +207,14 @@ pub trait Engine: Send + Sync + 'static {
     fn keep<'a>(&'a self, container: &'a str, name: &'a str, most: u64) -> Reply<'a, Kept>;
     /// Removes such an image.
     fn forget_kept<'a>(&'a self, name: &'a str) -> Reply<'a, ()>;
+    /// Files of its containers, if it lets others at them.
+    fn files(&self) -> Option<&dyn super::files::Files> {
+        None
+    }
+    /// Ports of its containers, if it lets others at them.
+    fn ports(&self) -> Option<&dyn super::ports::Ports> {
+        None
+    }
     /// Whether it answers.
     fn ping(&self) -> Reply<'_, ()>;
     /// The promises that cannot be kept with it, in words; with any, strangers are not let in.

@@ -72,6 +72,9 @@ pub enum Error {
     /// A recording cannot be kept or read.
     #[error("cannot use the recordings: {0}")]
     Recording(#[from] std::io::Error),
+    /// The engine has no such calls.
+    #[error("the engine that runs the sessions here does not offer this: {0}")]
+    NotOffered(&'static str),
     /// The engine did not.
     #[error(transparent)]
     Engine(#[from] engine::Error),

@@ -51,15 +51,42 @@ pub(super) async fn terminal(socket: &Path, path: &str, body: Bytes) -> Result<H
         .unwrap_or_else(|_| Err(Error::Unreachable(format!("no terminal within {} s", PATIENCE.as_secs()))))
 }
 
+/// A call that is answered by a connection's descriptor.
+pub(super) async fn connection(socket: &Path, path: &str, body: Bytes) -> Result<OwnedFd, Error> {
+    let (_, descriptors) = tokio::time::timeout(PATIENCE, descriptors(socket, path, body))
+        .await
+        .map_err(|_| Error::Unreachable(format!("no connection within {} s", PATIENCE.as_secs())))??;
+    let [connection] = <[OwnedFd; 1]>::try_from(descriptors).map_err(|other| {
+        Error::Protocol(format!("{} descriptors instead of a connection's one", other.len()))
+    })?;
+    Ok(connection)
+}
+
 async fn take(socket: &Path, path: &str, body: Bytes) -> Result<Handed, Error> {
+    let (id, descriptors) = descriptors(socket, path, body).await?;
+    let id = id.ok_or_else(|| Error::Protocol(format!("no {HEADER_TERMINAL} header")))?;
+    match <[OwnedFd; 2]>::try_from(descriptors) {
+        Ok([master, ring]) => Ok(Handed { id, master, ring, resized: None }),
+        Err(other) => {
+            Err(Error::Protocol(format!("{} descriptors instead of a terminal's two", other.len())))
+        }
+    }
+}
+
+/// The terminal's id, if it is one, and what was handed over.
+async fn descriptors(
+    socket: &Path,
+    path: &str,
+    body: Bytes,
+) -> Result<(Option<String>, Vec<OwnedFd>), Error> {
     let response = send(socket, Method::POST, path, body, Then::Upgrade).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let status = response.status();
         read(response).await?;
-        return Err(Error::Protocol(format!("{status} instead of a terminal")));
+        return Err(Error::Protocol(format!("{status} instead of a hand-over")));
     }
     let id = response.headers().get(HEADER_TERMINAL).and_then(|value| value.to_str().ok());
-    let id = id.ok_or_else(|| Error::Protocol(format!("no {HEADER_TERMINAL} header")))?.to_owned();
+    let id = id.map(str::to_owned);
     let upgraded = hyper::upgrade::on(response).await.map_err(|e| Error::Protocol(e.to_string()))?;
     let parts = upgraded
         .downcast::<TokioIo<UnixStream>>()
@@ -69,13 +96,7 @@ async fn take(socket: &Path, path: &str, body: Bytes) -> Result<Handed, Error> {
     }
     let mut stream = parts.io.into_inner();
     stream.write_all(&[READY]).await.map_err(unreachable_by)?;
-    let descriptors = receive(&stream).await?;
-    match <[OwnedFd; 2]>::try_from(descriptors) {
-        Ok([master, ring]) => Ok(Handed { id, master, ring, resized: None }),
-        Err(other) => {
-            Err(Error::Protocol(format!("{} descriptors instead of a terminal's two", other.len())))
-        }
-    }
+    Ok((id, receive(&stream).await?))
 }
 
 async fn receive(stream: &UnixStream) -> Result<Vec<OwnedFd>, Error> {

@@ -93,6 +93,9 @@ pub struct Guest {
     pub mode: TerminalMode,
 }
 
+/// The administrator's name; no visitor's id is like it.
+const ADMINISTRATOR: &str = "administrator";
+
 /// Who asks for something of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
@@ -105,12 +108,21 @@ pub enum Caller {
 }
 
 impl Caller {
+    /// Whose name it is, as [`Caller::name`] tells it.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        match name {
+            ADMINISTRATOR => Self::Administrator,
+            id => Self::Visitor(id.to_owned()),
+        }
+    }
+
     /// The name that is stored as a session's owner.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Visitor(id) => id,
-            Self::Administrator => "administrator",
+            Self::Administrator => ADMINISTRATOR,
             Self::Guest(_) => "guest",
         }
     }

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What is not promised then.
-const VOIDS: [&str; 8] = [
+const VOIDS: [&str; 9] = [
     "sessions have no user ids of their own: root inside is root of the engine's host",
     "containers cannot be made inside a session, also where the image says nested",
     "what a session writes to its disk has no limit",
@@ -21,6 +21,7 @@ const VOIDS: [&str; 8] = [
     "system calls and capabilities are filtered as Docker does, not as docs/security.md says",
     "nobody is told when a session comes against one of its limits",
     "no work can be kept, and no session reset",
+    "files of a session are seen in its terminal only",
     "a terminal that is closed ends its shell only where the image has sh and tr",
 ];
 

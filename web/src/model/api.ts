@@ -6,6 +6,7 @@ import type {
   Info,
   KeepWork,
   KeptWork,
+  ListeningPort,
   RecordingInfo,
   SessionInfo,
   SessionStats,
@@ -83,6 +84,10 @@ export class Api {
     return (await this.#call('POST', `${sessionPath(id)}/terminals`, size)) as TerminalInfo;
   }
 
+  async ports(id: string): Promise<ListeningPort[]> {
+    return (await this.#call('GET', `${sessionPath(id)}/ports`)) as ListeningPort[];
+  }
+
   async closeTerminal(id: string, terminal: string): Promise<void> {
     await this.#call('DELETE', `${sessionPath(id)}/terminals/${encodeURIComponent(terminal)}`);
   }
@@ -135,6 +140,16 @@ export function castPath(session: string, terminal: string): string {
 
 function terminalPathIn(session: string, terminal: string): string {
   return `${sessionPath(session)}/terminals/${encodeURIComponent(terminal)}`;
+}
+
+/** Where a session's files begin: a path follows, percent-encoded, with its slash. */
+export function filesPath(session: string): string {
+  return `${BASE}${sessionPath(session)}/files`;
+}
+
+/** The path of the stream of changes of a session's files. */
+export function fileChangesPath(session: string): string {
+  return `${BASE}${sessionPath(session)}/file-changes`;
 }
 
 function sessionPath(id: string): string {

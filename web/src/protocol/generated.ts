@@ -661,3 +661,93 @@ export type CreateMarker = {
  * What this moment is called: at most 200 characters.
  */
 label: string, };
+
+/**
+ * What stands at a path.
+ */
+export type FileKind = "file" | "directory" | "link" | "other";
+
+/**
+ * One entry of a directory.
+ */
+export type FileEntry = { 
+/**
+ * Its name: any bytes, percent-encoded.
+ */
+name: string, 
+/**
+ * What it is.
+ */
+kind: FileKind, 
+/**
+ * Of a link: what it leads to, if that is there.
+ */
+leads_to?: FileKind, 
+/**
+ * Bytes.
+ */
+size: number, 
+/**
+ * When its content was changed, in milliseconds since 1970.
+ */
+changed: number, 
+/**
+ * Its permissions, as chmod takes them.
+ */
+mode: number, 
+/**
+ * Another one after every change: what `ETag` tells and `If-Match` takes, without the quotes.
+ */
+tag: string, };
+
+/**
+ * `GET /sessions/{id}/files/{path}` of a directory.
+ */
+export type FileListing = { 
+/**
+ * What is in it, in no order.
+ */
+entries: Array<FileEntry>, 
+/**
+ * Whether there is more than is told.
+ */
+truncated: boolean, 
+/**
+ * The most bytes of one upload.
+ */
+upload_limit: number, };
+
+/**
+ * One event `change` of `GET /sessions/{id}/file-changes`.
+ */
+export type FileChange = { 
+/**
+ * The directory, percent-encoded.
+ */
+directory: string, 
+/**
+ * The names in it; none: anything may have changed, the directory itself included.
+ */
+names: Array<string>, };
+
+/**
+ * `POST /sessions/{id}/files/{path}`.
+ */
+export type RenameFile = { 
+/**
+ * The new path: any bytes, percent-encoded. Nothing must be there.
+ */
+to: string, };
+
+/**
+ * One port on which something listens in a session: `GET /sessions/{id}/ports`.
+ */
+export type ListeningPort = { 
+/**
+ * The TCP port.
+ */
+port: number, 
+/**
+ * The path of the playground that leads to its preview, where there is a domain for previews.
+ */
+url?: string, };

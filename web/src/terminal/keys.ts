@@ -9,6 +9,7 @@ export type KeyCommand =
   | { name: 'search' }
   | { name: 'font'; change: 'larger' | 'smaller' | 'usual' }
   | { name: 'leave' }
+  | { name: 'files' }
   | { name: 'new-tab' }
   | { name: 'step-tab'; step: 1 | -1 }
   | { name: 'pick-tab'; index: number };
@@ -50,6 +51,8 @@ function controlShift(key: Key, platform: Platform): KeyCommand | undefined {
       return platform === 'mac' ? undefined : { name: 'browser' };
     case 'KeyF':
       return { name: 'search' };
+    case 'KeyE':
+      return { name: 'files' };
     case 'Escape':
       return { name: 'leave' };
     case 'Enter':

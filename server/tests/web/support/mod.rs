@@ -306,7 +306,15 @@ pub(crate) async fn start_with(
         write: Duration::from_secs(2),
         ping: Duration::from_secs(1),
     };
-    let web = Web { listen: address, public_url: None, allowed_origins: vec![], hosts: vec![], patience };
+    let web = Web {
+        listen: address,
+        public_url: None,
+        allowed_origins: vec![],
+        hosts: vec![],
+        max_upload: 1 << 20,
+        preview_domain: Some("localhost".to_owned()),
+        patience,
+    };
     let server =
         Server::new(state.path(), engine.clone(), policy, web, Some(TOKEN.to_owned())).await.unwrap();
     let stop = server.stop();

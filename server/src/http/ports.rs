@@ -1,0 +1,27 @@
+//! The route of what listens in a session.
+
+use super::App;
+use super::body::Problem;
+use super::file_body::ListeningPort;
+use super::problem::Answer;
+use crate::session::policy::Caller;
+use axum::Json;
+use axum::extract::{Path, State};
+
+/// What listens in a session, in order; `url` opens it as a page of its own.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/ports", params(("id" = String, Path)), responses(
+    (status = 200, body = [ListeningPort]), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<Vec<ListeningPort>>> {
+    let (ports, container) = app.sessions.ports(&caller, &id)?;
+    let all = ports.list(&container).await.map_err(crate::session::Error::from)?;
+    let offered = app.web.preview_domain.is_some();
+    let shown = all.into_iter().map(|port| ListeningPort {
+        port: port.port,
+        url: offered.then(|| format!("/preview/{id}/{}", port.port)),
+    });
+    Ok(Json(shown.collect()))
+}
