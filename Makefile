@@ -55,8 +55,9 @@ test-web: check-web ## tests of the pages
 test-rust: ## unit tests and end-to-end tests (as root)
 	@make/test-rust.sh
 
-test-guest: ## control groups of version 2, in a virtual machine with Debian's kernel
+test-guest: ## control groups of version 2, and checkpoints, in a virtual machine with Debian's kernel
 	@tests/guest/cgroup2
+	@tests/guest/checkpoint
 
 test-browser: $(BROWSER)/node_modules/.installed ## the page in a real Chromium (as root)
 	@make/test-browser.sh

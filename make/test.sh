@@ -30,6 +30,6 @@ step 'pages: build' make --no-print-directory web
 step 'rust: formatting and lints' make --no-print-directory lint
 step 'browser: scripts' make --no-print-directory tests/browser/node_modules/.installed
 step 'rust: unit and end to end' make --no-print-directory test-rust
-step 'guest: control groups of version 2' make --no-print-directory test-guest
+step 'guest: control groups of version 2, checkpoints' make --no-print-directory test-guest
 step 'browser: Chromium' make --no-print-directory test-browser
 step 'what the tests left behind' make/left-behind.sh compare "$before"

@@ -4,6 +4,7 @@
 
 use clap::Parser;
 use sandlot::cli::{engine, supervise};
+use sandlot::container::checkpoint::hook;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -20,6 +21,12 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         };
+    }
+    // CRIU calls it so, in the middle of a restore.
+    if let [program] = arguments.as_slice()
+        && hook::is(program)
+    {
+        return hook::run(program);
     }
     match arguments.get(1).map(String::as_str) {
         Some("engine") => engine::run(engine::Arguments::parse_from(arguments.into_iter().skip(1))),

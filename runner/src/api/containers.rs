@@ -22,7 +22,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-type Container = (State<Engine>, Path<String>, Query<Parameters>);
+/// What most of these routes take.
+pub(super) type Container = (State<Engine>, Path<String>, Query<Parameters>);
 
 /// The body of a creation.
 #[derive(Deserialize)]
@@ -86,8 +87,10 @@ pub(super) async fn make(
 
 /// `POST /containers/{id}/start`
 pub(super) async fn start((State(engine), Path(id), Query(p)): Container) -> Answer<StatusCode> {
+    super::checkpoints::only_ours(p.text("checkpoint-dir"))?;
     if let Some(name) = p.text("checkpoint").filter(|name| !name.is_empty()) {
-        return Err(super::checkpoints::absent(&engine.find(&id)?.name(), name));
+        engine.start_from(&id, name).await?;
+        return Ok(StatusCode::NO_CONTENT);
     }
     engine.start(&id).await?;
     Ok(StatusCode::NO_CONTENT)

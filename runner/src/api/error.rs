@@ -33,14 +33,17 @@ impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
         use engine::Error as E;
         let status = match &error {
-            E::NotFound { .. } | E::NoVolume(_) | E::NoNetwork(_) => StatusCode::NOT_FOUND,
+            E::NotFound { .. } | E::NoVolume(_) | E::NoNetwork(_) | E::NoCheckpoint { .. } => {
+                StatusCode::NOT_FOUND
+            }
+            E::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             E::Forbidden(_) => StatusCode::FORBIDDEN,
             E::Conflict(_) => StatusCode::CONFLICT,
             E::Unchanged => StatusCode::NOT_MODIFIED,
             E::Invalid(_) => StatusCode::BAD_REQUEST,
             // The client takes its exit code from words in the message, as runc and Docker put them.
             E::Start(failure) if failure.exit_code != 125 => StatusCode::BAD_REQUEST,
-            E::Start(_) | E::Spawner(_) | E::Rootfs(_) | E::Network(_) | E::Io { .. } => {
+            E::Start(_) | E::Spawner(_) | E::Rootfs(_) | E::Network(_) | E::Checkpoint(_) | E::Io { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };

@@ -4,8 +4,8 @@ use super::client::Client;
 use super::error::Error;
 use super::inspect::Kind;
 use super::{
-    archives, attach, build, cp, create, events, exec, host, images, inspect, lifecycle, login, logs,
-    networks, outcome, prune, ps, run, start, stats, system, transfer, update, volumes,
+    archives, attach, build, checkpoints, cp, create, events, exec, host, images, inspect, lifecycle, login,
+    logs, networks, outcome, prune, ps, run, start, stats, system, transfer, update, volumes,
 };
 use clap::Subcommand;
 
@@ -26,6 +26,9 @@ pub(super) enum Command {
     Info(host::Info),
     Version(host::Version),
     Doctor(host::Doctor),
+    /// The verbs for checkpoints: running containers, written down
+    #[command(subcommand)]
+    Checkpoint(checkpoints::Command),
     /// The verbs for containers
     #[command(subcommand)]
     Container(Container),
@@ -158,6 +161,7 @@ impl Command {
             Self::Info(command) => command.run(client).await,
             Self::Version(command) => command.run(client).await,
             Self::Doctor(command) => command.run(),
+            Self::Checkpoint(command) => command.run(client).await,
             Self::Network(command) => command.run(client).await,
             Self::Volume(command) => command.run(client).await,
             Self::System(command) => command.run(client).await,

@@ -4,6 +4,7 @@
 mod archives;
 mod attach;
 mod build;
+mod checkpoints;
 mod client;
 mod command;
 mod confirm;

@@ -20,6 +20,12 @@ pub(super) struct Start {
     /// Keys that detach from the container
     #[arg(long, default_value = DETACH, value_parser = Detach::parse)]
     detach_keys: Detach,
+    /// Go on where this checkpoint has the container
+    #[arg(long, default_value = "")]
+    checkpoint: String,
+    /// Refused: checkpoints are where the engine has them
+    #[arg(long, default_value = "", hide = true)]
+    checkpoint_dir: String,
     /// Names or ids
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
@@ -33,7 +39,18 @@ impl Start {
 
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
-        let start = |id: &str| Call::container(Method::POST, id, "start");
+        let start = |id: &str| {
+            let call = Call::container(Method::POST, id, "start");
+            if self.checkpoint.is_empty() && self.checkpoint_dir.is_empty() {
+                return call;
+            }
+            call.query("checkpoint", &self.checkpoint).query("checkpoint-dir", &self.checkpoint_dir)
+        };
+        if !self.checkpoint.is_empty() && self.containers.len() > 1 {
+            return Err(Error::Invalid(
+                "you cannot start multiple containers at once with a checkpoint".into(),
+            ));
+        }
         if !self.attach && !self.interactive {
             return each::container(client, &self.containers, start).await;
         }

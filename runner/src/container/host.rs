@@ -278,8 +278,7 @@ fn tools() -> Vec<Finding> {
     .into_iter()
     .chain([finding(
         "checkpoints",
-        super::checkpoint::possible()
-            .map(|path| format!("{} runs on this kernel; Sandlot does not use it yet", path.display())),
+        super::checkpoint::possible().map(|path| format!("{} runs on this kernel", path.display())),
         "`docker checkpoint` is refused; pausing works",
         "apt install criu; where it is there, a kernel that this criu knows",
     )])

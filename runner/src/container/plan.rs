@@ -25,8 +25,6 @@ pub enum Step {
         /// What a link on the way to the target means.
         links: Links,
     },
-    /// Remove the directory that held the files which are now attached.
-    ForgetFiles,
     /// `sethostname(2)`.
     HostName(String),
     /// `setdomainname(2)`.
@@ -144,15 +142,16 @@ pub fn plan(spec: &Container) -> Vec<Step> {
     list.attach(Attached::Made(SYS), ("/sys", refused), Access::Read);
     list.attach(Attached::Made(CGROUP), ("/sys/fs/cgroup", refused), cgroup_access(spec.profile));
     list.attach(Attached::Volatile, ("/dev", refused), Access::Write);
+    for name in FILES {
+        list.attach(Attached::File(name), (&format!("/etc/{name}"), Links::Inside), Access::Write);
+    }
+    // It covers the place where these files lie.
     list.attach(Attached::Made(PTS), ("/dev/pts", refused), Access::Write);
     if spec.shm_size > 0 {
         let options = [("mode", "1777"), ("size", &spec.shm_size.to_string())];
         list.make("tmpfs", &options, Need::Must, ("/dev/shm", refused), Access::Write);
     }
     list.attach(Attached::Made(MQUEUE), ("/dev/mqueue", refused), Access::Write);
-    for name in FILES {
-        list.attach(Attached::File(name), (&format!("/etc/{name}"), Links::Inside), Access::Write);
-    }
     for mount in &spec.mounts {
         let access = if mount.readonly { Access::Read } else { Access::Write };
         match &mount.source {
@@ -216,16 +215,11 @@ impl List {
             access,
             links,
         }));
-        steps.push(Step::ForgetFiles);
         steps.push(Step::HostName(spec.hostname.clone()));
         if !spec.domainname.is_empty() {
             steps.push(Step::DomainName(spec.domainname.clone()));
         }
-        // A detached mount is in a namespace of its own: this limit comes when none is made any more.
-        let mounts = inner_namespaces(spec.profile).to_string();
-        steps.push(Step::Sysctl("user/max_mnt_namespaces".into(), mounts));
-        let own = spec.sysctls.iter();
-        steps.extend(own.map(|(name, value)| Step::Sysctl(name.replace('.', "/"), value.clone())));
+        steps.extend(late_sysctls(spec).into_iter().map(|(name, value)| Step::Sysctl(name, value)));
         if spec.network == Network::Routed {
             steps.push(Step::AwaitNetwork);
         }
@@ -234,6 +228,21 @@ impl List {
         }
         steps
     }
+}
+
+/// All settings of a container's namespaces, for one that is put on its feet in another way: path below `/proc/sys`, value.
+#[must_use]
+pub fn settings(spec: &Container) -> Vec<(String, String)> {
+    sysctls(spec.profile).into_iter().chain(late_sysctls(spec)).collect()
+}
+
+/// Those that come when nothing is mounted any more.
+fn late_sysctls(spec: &Container) -> Vec<(String, String)> {
+    // A detached mount is in a namespace of its own.
+    let mounts = inner_namespaces(spec.profile).to_string();
+    let mut all = vec![("user/max_mnt_namespaces".to_owned(), mounts)];
+    all.extend(spec.sysctls.iter().map(|(name, value)| (name.replace('.', "/"), value.clone())));
+    all
 }
 
 fn inner_namespaces(profile: Profile) -> u32 {

@@ -179,6 +179,10 @@ const LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
+/// Where in the small tmpfs the files lie: the devpts that is mounted there covers them. They are not removed, for what is mounted
+/// of a file that has no name any more is not restored by CRIU.
+pub const FILES_PLACE: &str = "pts";
+
 /// [`devices`] with its files.
 ///
 /// # Errors
@@ -220,7 +224,7 @@ fn own(dir: BorrowedFd<'_>, name: &str, owner: u32) -> rustix::io::Result<()> {
     chownat(dir, name, Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)), AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Puts the text of `files` into `.etc` of [`devices`], once.
+/// Puts the text of `files` into [`FILES_PLACE`] of [`devices`], once.
 ///
 /// # Errors
 /// That it failed, and why.
@@ -229,7 +233,7 @@ pub fn put_files(dev: BorrowedFd<'_>, files: &Files, owner: u32) -> Result<(), E
 }
 
 fn write_files(dev: BorrowedFd<'_>, files: &Files, owner: u32) -> rustix::io::Result<()> {
-    let etc = openat(dev, ".etc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let etc = openat(dev, FILES_PLACE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     let texts = [&files.hostname, &files.hosts, &files.resolv_conf];
     for (name, text) in super::plan::FILES.into_iter().zip(texts) {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -257,7 +261,7 @@ fn fill(dev: BorrowedFd<'_>, owner: u32) -> rustix::io::Result<()> {
         symlinkat(to, dev, name)?;
         own(dev, name)?;
     }
-    for name in ["pts", "shm", "mqueue", ".etc"] {
+    for name in ["pts", "shm", "mqueue"] {
         mkdirat(dev, name, Mode::from_raw_mode(0o755))?;
         own(dev, name)?;
     }

@@ -4,9 +4,10 @@
 //! fail names its step.
 
 use super::failure::Failure;
-use super::plan::{Access, Attached, FILES, Filesystem, Need, PROC, Step};
+use super::plan::{Access, Attached, Filesystem, Need, PROC, Step};
+use super::rootfs::FILES_PLACE;
 use super::target::{self, Links};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, openat, openat2, unlinkat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, unmount,
@@ -64,7 +65,6 @@ pub fn run(
             Step::Attach { what, target, access, links } => {
                 attach(*access, what, (target, *links), materials, &made.0)
             }
-            Step::ForgetFiles => forget_files(),
             Step::HostName(name) => rustix::system::sethostname(name.as_bytes()),
             Step::DomainName(name) => rustix::system::setdomainname(name.as_bytes()),
             Step::AwaitNetwork => await_network().map_err(|e| errno(&e)),
@@ -84,7 +84,6 @@ fn name(step: &Step) -> String {
         Step::Make(filesystem) => format!("making a {}", filesystem.kind),
         Step::EnterRoot => "entering the root".into(),
         Step::Attach { target, .. } => format!("mounting {target}"),
-        Step::ForgetFiles => "removing the files' directory".into(),
         Step::HostName(name) => format!("setting the host name {name}"),
         Step::DomainName(name) => format!("setting the domain name {name}"),
         Step::Sysctl(path, value) => format!("setting the sysctl {} to {value}", path.replace('/', ".")),
@@ -151,7 +150,7 @@ fn attach(
         }
         Attached::File(file) => {
             let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-            let source = open_tree(materials.volatile.as_fd(), format!(".etc/{file}"), flags)?;
+            let source = open_tree(materials.volatile.as_fd(), format!("{FILES_PLACE}/{file}"), flags)?;
             onto(source.as_fd(), target::file(root.as_fd(), path)?.as_fd(), access)
         }
         Attached::Sent(n) => {
@@ -174,14 +173,6 @@ fn onto(mount: BorrowedFd<'_>, place: BorrowedFd<'_>, access: Access) -> rustix:
     move_mount(mount, "", place, "", both)
 }
 
-fn forget_files() -> rustix::io::Result<()> {
-    let dev = openat(CWD, "/dev/.etc", OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-    for name in FILES {
-        unlinkat(&dev, name, AtFlags::empty())?;
-    }
-    unlinkat(CWD, "/dev/.etc", AtFlags::REMOVEDIR)
-}
-
 /// Written through the container's own `/proc`, not by a path.
 fn sysctl(made: &[Option<OwnedFd>], path: &str, value: &str) -> rustix::io::Result<()> {
     let Some(Some(proc)) = made.get(PROC) else { return Err(rustix::io::Errno::NOENT) };
@@ -192,7 +183,8 @@ fn sysctl(made: &[Option<OwnedFd>], path: &str, value: &str) -> rustix::io::Resu
     rustix::io::write(&file, value.as_bytes()).map(drop)
 }
 
-fn loopback_up() -> rustix::io::Result<()> {
+/// Brings the loopback device of the own network namespace up.
+pub(super) fn loopback_up() -> rustix::io::Result<()> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     sandlot_sys::netdevice::loopback_up(socket.as_fd()).map_err(|e| errno(&e))

@@ -63,10 +63,8 @@ impl Engine {
         host: HostConfig,
         networks: BTreeMap<String, EndpointRequest>,
     ) -> Result<Arc<Container>, Error> {
-        let image = self
-            .images
-            .resolve(&config.image)
-            .map_err(|_| Error::not_found("image", crate::image::with_tag(&config.image)))?;
+        let image = self.images.resolve(&config.image);
+        let image = image.map_err(|_| Error::not_found("image", crate::image::with_tag(&config.image)))?;
         let (mut config, mut host) = (config, host);
         merge(&mut config, &image.config);
         inherit(&mut config, self.images.beyond(&image))?;
@@ -110,6 +108,7 @@ impl Engine {
             slot: slot.number(),
             endpoints,
             published: Vec::new(),
+            checkpoints: BTreeMap::new(),
             state: State::Created,
             finished: None,
             restarts: 0,

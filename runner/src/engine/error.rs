@@ -20,6 +20,20 @@ pub enum Error {
     /// There is no such network.
     #[error("network {0} not found")]
     NoNetwork(String),
+    /// There is no such checkpoint.
+    #[error("checkpoint {checkpoint} does not exist for container {container}")]
+    NoCheckpoint {
+        /// Its name.
+        checkpoint: String,
+        /// The container's name.
+        container: String,
+    },
+    /// A container could not be written down, or not be put on its feet again.
+    #[error("{0}")]
+    Checkpoint(String),
+    /// This host cannot.
+    #[error("{0}")]
+    Unsupported(String),
     /// It is there, and not to be had so.
     #[error("{0}")]
     Forbidden(String),

@@ -7,6 +7,7 @@ use super::model::{Resources, Throttle};
 use super::mount::Source;
 use super::networks::{self, Way};
 use super::record::{Record, State};
+use super::restore::Origin;
 use super::validate::{self, Checked};
 use super::view;
 use crate::container::cgroup::{DeviceRate, Group, Limits, Machine, Wanted};
@@ -31,10 +32,10 @@ const GROUP: &str = "making the control group";
 
 impl Engine {
     /// Starts a container's first process; the caller holds the container's lock.
-    pub(super) async fn launch(&self, container: &Arc<Container>) -> Result<(), Error> {
+    pub(super) async fn launch(&self, container: &Arc<Container>, from: &Origin) -> Result<(), Error> {
         let record = container.record();
         container.output.begin();
-        let started = self.try_launch(container, &record).await;
+        let started = self.try_launch(container, &record, from).await;
         if let Err(error) = &started {
             self.abandon(container).await;
             // One that was told what it is has been ended.
@@ -60,7 +61,12 @@ impl Engine {
         started
     }
 
-    async fn try_launch(&self, container: &Arc<Container>, record: &Record) -> Result<(), Error> {
+    async fn try_launch(
+        &self,
+        container: &Arc<Container>,
+        record: &Record,
+        from: &Origin,
+    ) -> Result<(), Error> {
         let checked = validate::check(&record.config, &record.host, &self.settings)?;
         let range = container.slot.range();
         let userns = self.mapping(range).await?;
@@ -72,9 +78,12 @@ impl Engine {
         let files = networks::files(record, checked.way, &reserved.endpoints);
         let (upper, work) = self.writable(container, checked.disk).await?;
         // It takes as long as the mounts, if it has not been done: side by side.
-        let ahead = self.beginning(container, checked.profile);
+        let ahead = (!from.restores()).then(|| self.beginning(container, checked.profile));
         let root = rootfs::assemble(&image.layers, &upper, &work, userns.as_fd());
-        let volatile = self.begun(container, checked.profile, ahead).await?;
+        let (volatile, join) = match ahead {
+            Some(ahead) => (self.begun(container, checked.profile, ahead).await?, Vec::new()),
+            None => (rootfs::devices(range.base)?, self.group_alone(container).await?),
+        };
         let root = root?;
         rootfs::put_files(volatile.as_fd(), &files, range.base)?;
         let (mounts, mut sent) = self.mounts(container, &checked, userns.as_fd()).await?;
@@ -82,13 +91,21 @@ impl Engine {
         let prepared =
             std::mem::take(&mut *container.prepared.lock().unwrap_or_else(PoisonError::into_inner));
         prepared.add_to(&mut description, &mut sent);
+        let held = super::checkpoints::held(&description.mounts, &sent)?;
         let fds = StartFds { root, volatile, mounts: sent };
-        let mut started = self.spawner.start(&description, fds).await?;
+        let mut started = match from {
+            Origin::Nothing => self.spawner.start(&description, fds).await?,
+            Origin::Checkpoint(archive) => self.restore(container, archive, &description, fds, &join).await?,
+        };
         if checked.way != Way::None {
             match checked.way {
                 Way::Internet => self.connect(container, started.pid).await?,
                 _ => self.plug(container, &mut reserved, started.pid).await?,
             }
+        }
+        if from.restores() {
+            started = self.let_go(container, &description, (started.pid, &held)).await?;
+        } else if checked.way != Way::None {
             started = self.spawner.proceed(&container.id).await?;
         }
         if record.host.auto_remove {

@@ -5,6 +5,7 @@ use super::create::Force;
 use super::error::Error;
 use super::model::{Resources, RestartPolicy, Throttle};
 use super::record::{Record, State};
+use super::restore::Origin;
 use super::stop::Stop;
 use super::{Engine, restart};
 use std::sync::{Arc, PoisonError};
@@ -26,7 +27,11 @@ impl Engine {
     /// # Errors
     /// [`Error::Unchanged`] if it runs, [`Error::Start`] if its first process cannot.
     pub async fn start(&self, key: &str) -> Result<(), Error> {
-        let container = self.find(key)?;
+        self.start_by(&self.find(key)?, &Origin::Nothing).await
+    }
+
+    /// Starts a container from nothing or from a checkpoint.
+    pub(super) async fn start_by(&self, container: &Arc<Container>, from: &Origin) -> Result<(), Error> {
         let _busy = container.busy.lock().await;
         match container.state() {
             State::Paused { .. } => {
@@ -39,9 +44,9 @@ impl Engine {
         if container.record().stopped_by_hand || container.record().restarts > 0 {
             container.change(|record| (record.stopped_by_hand, record.restarts) = (false, 0))?;
         }
-        let started = self.launch(&container).await;
+        let started = self.launch(container, from).await;
         if started.is_err() && container.record().host.auto_remove {
-            self.discard(&container)?;
+            self.discard(container)?;
         }
         started
     }

@@ -11,6 +11,7 @@ use super::error::{Doing, Error};
 use super::model::{Config, HostConfig};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// One container's record.
@@ -45,6 +46,9 @@ pub struct Record {
     /// Its ports that are published while it runs.
     #[serde(default)]
     pub published: Vec<super::networks::ports::Published>,
+    /// Its checkpoints, by their names.
+    #[serde(default)]
+    pub checkpoints: BTreeMap<String, super::checkpoints::Saved>,
     /// What it is in.
     pub state: State,
     /// When it last ended, if it ever did.

@@ -10,6 +10,7 @@ use super::container::Container;
 use super::error::Error;
 use super::model::{HostConfig, RestartPolicy};
 use super::record::{Exit, Record, State};
+use super::restore::Origin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -108,7 +109,7 @@ impl Engine {
                 return;
             }
             let again = container.change(|record| record.restarts += 1);
-            if let Err(e) = again.and(engine.launch(&container).await) {
+            if let Err(e) = again.and(engine.launch(&container, &Origin::Nothing).await) {
                 tracing::warn!(container = container.id, "not started again: {e}");
             }
         });

@@ -11,10 +11,11 @@
 
 use super::order::{Order, Pipes};
 use crate::container::become_process::{Streams, Workdir, become_process, open_terminal};
+use crate::container::checkpoint::restore::{self, Restoration};
 use crate::container::failure::Failure;
 use crate::container::plan::{plan, prelude};
-use crate::container::setup::{self, Made};
-use crate::container::spec::{Init, Process, Profile, Stdio};
+use crate::container::setup::{self, Made, Materials};
+use crate::container::spec::{Container, Init, Process, Profile, Stdio};
 use crate::container::{init, spec::IdRange};
 use rustix::process::{Gid, Uid};
 use sandlot_sys::clone::{Alone, Fork, Parent, clone3, exit, namespace, setns};
@@ -91,6 +92,8 @@ pub(super) enum Kind {
     Container(IdRange, Profile),
     /// A process in the container whose first process this is a descriptor of.
     Execution(Box<Process>, Pipes, OwnedFd),
+    /// A container that was written down: the helper itself becomes CRIU.
+    Restoration(Box<(Container, Restoration)>, Pipes, Materials),
 }
 
 /// Clones the helper; in the spawner, answers a descriptor of it. The child tells the rest over the wire.
@@ -131,6 +134,14 @@ fn help(alone: Alone, making: Making) {
                 return failed("entering the container", e);
             }
             0
+        }
+        Kind::Restoration(what, pipes, materials) => {
+            let (spec, restoration) = what.as_ref();
+            let streams = match pipes {
+                Some((input, output, error)) => [input.as_ref(), Some(output), Some(error)],
+                None => [None; 3],
+            };
+            return refuse(sync, restore::become_criu(alone, (spec, restoration), streams, materials));
         }
     };
     let (wait, go) = match rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) {
@@ -179,13 +190,23 @@ fn name(number: u64) -> io::Result<()> {
 fn keep_only(making: &Making) -> io::Result<()> {
     let mut keep = vec![making.sync.as_fd()];
     keep.extend(making.cgroups.iter().map(AsFd::as_fd));
-    if let Kind::Execution(_, pipes, init) = &making.kind {
-        keep.push(init.as_fd());
-        if let Some((input, output, error)) = pipes {
-            keep.extend(input.iter().chain([output, error]).map(AsFd::as_fd));
+    match &making.kind {
+        Kind::Container(..) => {}
+        Kind::Execution(_, pipes, init) => {
+            keep.push(init.as_fd());
+            keep.extend(inner(pipes).map(AsFd::as_fd));
+        }
+        Kind::Restoration(_, pipes, materials) => {
+            let Materials { root, volatile, mounts } = materials;
+            keep.extend([root, volatile].into_iter().chain(mounts).chain(inner(pipes)).map(AsFd::as_fd));
         }
     }
     sandlot_sys::process::close_except(&keep)
+}
+
+/// The inner ends of pipes.
+fn inner(pipes: &Pipes) -> impl Iterator<Item = &OwnedFd> {
+    pipes.iter().flat_map(|(input, output, error)| input.iter().chain([output, error]))
 }
 
 /// In the child: waits until its ids are mapped, and becomes what it is to be.
@@ -201,6 +222,7 @@ fn child(alone: Alone, making: Making, wait: OwnedFd) {
             drop(init);
             run(&sync, pipes, &spec, Workdir::Expect)
         }
+        (Ok(()), Kind::Restoration(..)) => Failure::setup("restoring", &"the helper does that"),
     };
     refuse(sync.as_fd(), failure);
 }

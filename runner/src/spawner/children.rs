@@ -38,6 +38,10 @@ impl Spawner {
         if record.sync.take().is_none() {
             return;
         }
+        if matches!(record.phase, Phase::Restoring(_)) {
+            // It is CRIU now, whose end tells the rest.
+            return;
+        }
         if record.pid == 0 || record.phase == Phase::Begun {
             self.failed(key, Failure::setup("cloning", &"the child died"));
             return;
@@ -58,7 +62,7 @@ impl Spawner {
     }
 
     /// Hears of a new child's end from now on. It goes on meanwhile.
-    fn look_after(epoll: &OwnedFd, number: u64, record: &mut Record) -> io::Result<()> {
+    pub(super) fn look_after(epoll: &OwnedFd, number: u64, record: &mut Record) -> io::Result<()> {
         let pid = rustix::process::Pid::from_raw(record.pid).ok_or(io::ErrorKind::InvalidData)?;
         let pidfd = pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
         epoll::add(epoll, &pidfd, event(number << 2 | PIDFD), epoll::EventFlags::IN)?;
@@ -66,7 +70,7 @@ impl Spawner {
         record.adjust()
     }
 
-    fn started(&mut self, key: &Key) {
+    pub(super) fn started(&mut self, key: &Key) {
         let Some((_, record)) = self.records.get_mut(key) else { return };
         let Some((connection, number)) = record.asked.take() else { return };
         let pid = record.pid;
@@ -134,11 +138,13 @@ impl Spawner {
             self.hold(number);
             return true;
         }
-        let killed = status.is_ok_and(|status| status.is_some_and(|s| s.terminating_signal().is_some()));
+        let status = status.ok().flatten();
+        let killed = status.as_ref().is_some_and(|s| s.terminating_signal().is_some());
         let Some(Reaping { after, .. }) = self.reaping.remove(&number) else { return true };
         match after {
             After::Tell(asked, failure) => self.fail(asked, failure),
             After::Helper(number) if killed => self.strays(number),
+            After::Restored(key) => self.restored(&key, status.and_then(|s| s.exit_status())),
             After::Helper(_) | After::Nothing => {}
         }
         true

@@ -3,6 +3,7 @@
 //! One thread reads the socket, for descriptors arrive only by `recvmsg`; callers wait on channels.
 
 use super::message::{self, Answer, Key, Reply, Request, Streams};
+use crate::container::checkpoint::restore::Restoration;
 use crate::container::spec::{Container, IdRange, Process, Profile};
 use std::collections::HashMap;
 use std::io;
@@ -172,7 +173,24 @@ impl Client {
         started(self.ask(request, &all).await?)
     }
 
-    /// Lets a container with a routed network run its first process.
+    /// Has CRIU put a container on its feet in the groups of `cgroups`; its processes are stopped then, and its streams come with
+    /// [`Client::proceed`].
+    ///
+    /// # Errors
+    /// [`Error::Refused`] names the step that failed, or the code that CRIU ended with: its log says more. See [`Error`].
+    pub async fn restore(
+        &self,
+        spec: &Container,
+        restoration: Restoration,
+        fds: StartFds,
+        cgroups: &[OwnedFd],
+    ) -> Result<Started, Error> {
+        let mut all = vec![fds.root.as_fd(), fds.volatile.as_fd()];
+        all.extend(fds.mounts.iter().chain(cgroups).map(AsFd::as_fd));
+        started(self.ask(Request::Restore(Box::new((spec.clone(), restoration))), &all).await?)
+    }
+
+    /// Lets a container with a routed network run its first process; answers the streams of one that was restored.
     ///
     /// # Errors
     /// As [`Client::start`].

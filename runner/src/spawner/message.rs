@@ -3,6 +3,7 @@
 //! A frame is a length (`u32`, little endian) and a postcard encoding; descriptors travel with the frame's length.
 //! Every request carries a number that its one reply repeats; events carry none.
 
+use crate::container::checkpoint::restore::Restoration;
 use crate::container::spec::{Container, IdRange, Process, Profile};
 
 pub use crate::container::failure::Failure;
@@ -13,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 /// The version of this wire; both ends must have the same.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The name of a container's first process among its processes.
 pub const INIT: &str = "init";
@@ -41,9 +42,12 @@ pub enum Request {
     },
     /// Tell a container that was begun what it is. Descriptors: root, volatile, then the mounts.
     Start(Box<Container>),
+    /// Put a container on its feet that CRIU wrote down; its processes are stopped then, and it waits for [`Request::Proceed`].
+    /// Descriptors: root, volatile, the mounts, then the groups to join.
+    Restore(Box<(Container, Restoration)>),
     /// End a container that was begun and not started.
     Abandon(String),
-    /// Let a container with a routed network run its first process.
+    /// Let a container with a routed network run its first process; of one that was restored, take the streams.
     Proceed(String),
     /// Run a process in a container. Descriptors: the groups to join.
     Exec {

@@ -8,6 +8,7 @@ pub mod message;
 mod order;
 mod record;
 mod requests;
+mod restore;
 mod serve;
 
 pub use ensure::{Ensured, ensure, ensure_by};

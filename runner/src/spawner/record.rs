@@ -13,6 +13,7 @@ use crate::container::spec::{IdRange, Process, Stdio};
 use rustix::fs::{Gid, Uid};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 /// A process, from the request for it until it is forgotten.
 #[derive(Debug)]
@@ -95,7 +96,9 @@ pub(super) enum Phase {
     Broken(Failure),
     /// The child is setting itself up.
     Cloned,
-    /// It waits for its network.
+    /// CRIU is at work; where it writes the pid down.
+    Restoring(PathBuf),
+    /// It waits for its network, or, when it was restored, to be let go.
     Waiting,
     /// It runs.
     Running,

@@ -43,6 +43,7 @@ impl Spawner {
                 Ok(Outcome::Later)
             }
             Request::Start(spec) => self.start(*spec, fds, asked),
+            Request::Restore(what) => self.restore(*what, fds, asked),
             Request::Abandon(container) => self.abandon(&Key { container, process: INIT.to_owned() }),
             Request::Exec { container, process, spec } => {
                 let init = self.record(&Key { container: container.clone(), process: INIT.to_owned() })?;
@@ -62,6 +63,10 @@ impl Spawner {
                 let key = Key { container, process: INIT.to_owned() };
                 self.whole(&key)?;
                 let record = self.record(&key)?;
+                if record.phase == Phase::Waiting && record.sync.is_none() {
+                    record.phase = Phase::Running;
+                    return self.take(&key);
+                }
                 let (Phase::Waiting, Some(sync)) = (&record.phase, &record.sync) else {
                     return Err(Failure::setup("proceeding", &"the container does not wait for its network"));
                 };
@@ -204,7 +209,7 @@ impl Spawner {
     }
 
     /// Clones; the child tells the rest.
-    fn make(
+    pub(super) fn make(
         &mut self,
         key: Key,
         (kind, cgroups): (Kind, Vec<OwnedFd>),
@@ -218,11 +223,15 @@ impl Spawner {
         self.next += 1;
         let number = self.next;
         self.watch(ours.as_fd(), number << 2 | SYNC).map_err(failed)?;
+        let after = match &kind {
+            Kind::Restoration(..) => After::Restored(key.clone()),
+            _ => After::Helper(number),
+        };
         let helper = child::make(self.alone, Making { sync, cgroups, kind, number }).map_err(failed)?;
         record.sync = Some(ours);
         self.keys.insert(number, key.clone());
         self.records.insert(key, (number, record));
-        self.reap(helper, After::Helper(number));
+        self.reap(helper, after);
         Ok(())
     }
 }

@@ -100,8 +100,8 @@ pub(super) struct Spawner {
     pub(super) held: Vec<u64>,
 }
 
-/// A helper, or a child that failed. It is in a container's groups, which may be frozen or get hardly any processor time, so
-/// its end is never waited for: all other containers would wait as well.
+/// A helper, one that became CRIU, or a child that failed. It is in a container's groups, which may be frozen or get hardly any
+/// processor time, so its end is never waited for: all other containers would wait as well.
 pub(super) struct Reaping {
     pub(super) pidfd: OwnedFd,
     pub(super) after: After,
@@ -115,6 +115,8 @@ pub(super) enum After {
     Tell((u64, u64), Failure),
     /// It was the helper of this number: what it made and did not tell of is looked for.
     Helper(u64),
+    /// It was CRIU: the container is on its feet now, or not.
+    Restored(Key),
 }
 
 impl Spawner {
