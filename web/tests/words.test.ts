@@ -54,6 +54,7 @@ describe('the lease', () => {
 const NOTHING = {
   cpu_ns: 0,
   memory_peak_bytes: 0,
+  disk_peak_bytes: 0,
   read_bytes: 0,
   written_bytes: 0,
   received_bytes: 0,
@@ -63,15 +64,22 @@ const NOTHING = {
 
 describe('what a session used', () => {
   it('is told in lines, the network only where there was one', () => {
-    const used = { ...NOTHING, cpu_ns: 1.26e9, memory_peak_bytes: 30 * 1024 ** 2, wall_seconds: 3900 };
+    const used = {
+      ...NOTHING,
+      cpu_ns: 1.26e9,
+      memory_peak_bytes: 30 * 1024 ** 2,
+      disk_peak_bytes: 2048,
+      wall_seconds: 3900,
+    };
     expect(facts(used).map((fact) => `${fact.name}: ${fact.value}`)).toEqual([
       'Time: 1 hour 5 minutes',
       'Processor: 1.3 s',
       'Memory at most: 30 MB',
-      'Disk: 0 B read, 0 B written',
+      'Disk at most: 2 KB',
     ]);
     expect(facts({ ...NOTHING, sent_bytes: 2048 }).at(-1)?.value).toBe('0 B received, 2 KB sent');
-    expect([seconds(11.4), seconds(125), lasting(59), lasting(3600)]).toEqual([
+    expect([seconds(0.01), seconds(11.4), seconds(125), lasting(59), lasting(3600)]).toEqual([
+      'under 0.1 s',
       '11 s',
       '2 min 5 s',
       '59 seconds',

@@ -173,6 +173,8 @@ pub struct SessionUsage {
     pub cpu_ns: u64,
     /// The most memory at once, in bytes.
     pub memory_peak_bytes: u64,
+    /// The most bytes on its disk at once.
+    pub disk_peak_bytes: u64,
     /// Bytes read from block devices.
     pub read_bytes: u64,
     /// Bytes written to block devices.

@@ -242,6 +242,7 @@ fn used(used: &Used) -> SessionUsage {
     SessionUsage {
         cpu_ns: used.cpu_ns,
         memory_peak_bytes: used.memory_peak,
+        disk_peak_bytes: used.disk_peak,
         read_bytes: used.read_bytes,
         written_bytes: used.written_bytes,
         received_bytes: used.received_bytes,

@@ -12,6 +12,8 @@ pub struct Used {
     pub cpu_ns: u64,
     /// The most memory at once, in bytes.
     pub memory_peak: u64,
+    /// The most bytes on its disk at once.
+    pub disk_peak: u64,
     /// Bytes read from block devices.
     pub read_bytes: u64,
     /// Bytes written to block devices.
@@ -31,6 +33,7 @@ impl Used {
         Self {
             cpu_ns: self.cpu_ns.max(meter.cpu_ns),
             memory_peak: self.memory_peak.max(meter.memory_peak.unwrap_or(0)).max(meter.memory),
+            disk_peak: self.disk_peak.max(meter.disk_used),
             read_bytes: self.read_bytes.max(meter.read_bytes),
             written_bytes: self.written_bytes.max(meter.written_bytes),
             received_bytes: self.received_bytes.max(meter.received_bytes),
@@ -45,6 +48,7 @@ impl Used {
         Self {
             cpu_ns: self.cpu_ns.saturating_add(earlier.cpu_ns),
             memory_peak: self.memory_peak.max(earlier.memory_peak),
+            disk_peak: self.disk_peak.max(earlier.disk_peak),
             read_bytes: self.read_bytes.saturating_add(earlier.read_bytes),
             written_bytes: self.written_bytes.saturating_add(earlier.written_bytes),
             received_bytes: self.received_bytes.saturating_add(earlier.received_bytes),

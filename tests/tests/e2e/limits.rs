@@ -109,7 +109,7 @@ async fn a_session_that_is_over_says_why_and_what_it_used() {
     );
     let used = &ended["used"];
     assert!(used["cpu_ns"].as_u64() >= live["cpu_ns"].as_u64(), "{used} after {live}");
-    assert!(used["wall_seconds"].is_u64(), "{used}");
+    assert!(used["wall_seconds"].is_u64() && used["disk_peak_bytes"].as_u64() > Some(20 << 20), "{used}");
     // Also after the server was started again.
     sandbox.kill(Part::Server).unwrap();
     sandbox.start(Part::Server).await.unwrap();

@@ -9,14 +9,19 @@ export interface Fact {
   value: string;
 }
 
-/** The lines that say something: a session without a network has none about it. */
+/** The lines that say something: a session without a network has none about it. What is written and still in memory is on
+ * no device yet. */
 export function facts(used: SessionUsage): Fact[] {
   const network = used.received_bytes + used.sent_bytes;
+  const devices = used.read_bytes + used.written_bytes;
   return [
     { name: 'Time', value: lasting(used.wall_seconds) },
     { name: 'Processor', value: seconds(used.cpu_ns / 1e9) },
     { name: 'Memory at most', value: bytes(used.memory_peak_bytes) },
-    { name: 'Disk', value: `${bytes(used.read_bytes)} read, ${bytes(used.written_bytes)} written` },
+    { name: 'Disk at most', value: bytes(used.disk_peak_bytes) },
+    ...(devices > 0
+      ? [{ name: 'Devices', value: `${bytes(used.read_bytes)} read, ${bytes(used.written_bytes)} written` }]
+      : []),
     ...(network > 0
       ? [{ name: 'Network', value: `${bytes(used.received_bytes)} received, ${bytes(used.sent_bytes)} sent` }]
       : []),
@@ -35,6 +40,7 @@ export function lasting(total: number): string {
 
 /** Processor time: `0.4 s`, `12 s`, `3 min 5 s`. */
 export function seconds(count: number): string {
+  if (count < 0.05) return 'under 0.1 s';
   if (count < 10) return `${Math.round(count * 10) / 10} s`;
   const whole = Math.round(count);
   return whole < 120 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;

@@ -322,6 +322,10 @@ cpu_ns: number,
  */
 memory_peak_bytes: number, 
 /**
+ * The most bytes on its disk at once.
+ */
+disk_peak_bytes: number, 
+/**
  * Bytes read from block devices.
  */
 read_bytes: number, 
