@@ -26,8 +26,8 @@ pub enum Policy {
     },
 }
 
-/// The longest body of a creation.
-const BODY: usize = 1 << 20;
+/// The longest body of a creation: each is kept in the engine's memory as long as its container.
+const BODY: usize = 128 << 10;
 /// The share of processor time that every container has.
 const SHARES: i64 = 1024;
 /// The weight of block i/o that every container has.

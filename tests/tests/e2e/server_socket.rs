@@ -120,6 +120,7 @@ async fn a_session_takes_no_more_of_the_host_than_its_limits() {
         ("/HostConfig/BlkioWeight", json!(1000)),
         ("/HostConfig/MemoryReservation", json!(64 << 20)),
         ("/HostConfig/VolumesFrom", json!(["private"])),
+        ("/Env", json!(["x".repeat(200 << 10)])),
         ("/HostConfig/Ulimits", json!([{ "Name": "nofile", "Soft": -1, "Hard": -1 }])),
         ("/HostConfig/Memory", json!(0)),
         ("/HostConfig/MemorySwap", json!(-1)),

@@ -274,3 +274,29 @@ fn a_sweep_ends_and_removes_what_nobody_wants() {
     sandbox.hierarchy.open(&sandbox.parent, "keep").unwrap().kill().unwrap();
     children[0].wait().unwrap();
 }
+
+/// Version 1 has no bound of depth, and a tree deeper than its removal went stayed for ever, with its places in a table that
+/// all containers share.
+#[test]
+fn a_tree_of_any_depth_is_walked_and_removed() {
+    use rustix::fs::{Mode, OFlags, mkdirat, open, openat};
+    let sandbox = Sandbox::new("deep");
+    let Some(root) = sandbox.hierarchy.v1.get(&Controller::Freezer) else {
+        eprintln!("version 2 bounds the depth itself");
+        return;
+    };
+    let group = sandbox.group(&Wanted::default(), None);
+    let top = root.join(&sandbox.parent).join("one");
+    let mut here = open(&top, OFlags::DIRECTORY, Mode::empty()).unwrap();
+    for _ in 0..4200 {
+        mkdirat(&here, "deep", Mode::RWXU).unwrap();
+        here = openat(&here, "deep", OFlags::DIRECTORY, Mode::empty()).unwrap();
+    }
+    drop(here);
+    let path = top.join("deep/".repeat(4200));
+    assert!(std::fs::metadata(path).is_err(), "no path leads to its end");
+    assert!(group.pids().unwrap().is_empty());
+    group.kill().unwrap();
+    group.remove().unwrap();
+    assert!(!top.exists());
+}

@@ -4,11 +4,8 @@
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, unlinkat};
 use std::ffi::CString;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-
-/// How deep a tree may be; each level holds a descriptor while it is walked.
-const DEEPEST: usize = 4096;
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
@@ -16,28 +13,31 @@ const DIRECTORY: OFlags =
 /// Calls `each` with the group at `root` and every one below it.
 ///
 /// # Errors
-/// What opening or `each` answers, beside groups that vanish meanwhile; `InvalidInput` for a tree that is too deep.
+/// What opening or `each` answers, beside groups that vanish meanwhile.
 pub(super) fn walk(root: &Path, each: &mut dyn FnMut(BorrowedFd<'_>) -> io::Result<()>) -> io::Result<()> {
-    let root = rustix::fs::open(root, DIRECTORY, Mode::empty())?;
-    each(root.as_fd())?;
-    let names = children(root.as_fd())?;
-    let mut stack = vec![(root, names)];
-    while let Some((group, names)) = stack.last_mut() {
+    let mut here = rustix::fs::open(root, DIRECTORY, Mode::empty())?;
+    each(here.as_fd())?;
+    // One descriptor at a time, whatever the depth: the way back is by `..`, for groups stay below the one they were made in.
+    let mut levels = vec![children(here.as_fd())?];
+    while let Some(names) = levels.last_mut() {
         let Some(name) = names.pop() else {
-            stack.pop();
+            levels.pop();
+            if !levels.is_empty() {
+                here = openat(&here, "..", DIRECTORY, Mode::empty())?;
+            }
             continue;
         };
-        let child = match openat(&*group, name, DIRECTORY, Mode::empty()) {
+        let child = match openat(&here, name, DIRECTORY, Mode::empty()) {
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::NODEV) => continue,
             other => other?,
         };
         match each(child.as_fd()).and_then(|()| children(child.as_fd())) {
-            Ok(names) => stack.push((child, names)),
+            Ok(names) => {
+                here = child;
+                levels.push(names);
+            }
             Err(e) if gone(&e) => {}
             Err(e) => return Err(e),
-        }
-        if stack.len() > DEEPEST {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a tree of groups that is too deep"));
         }
     }
     Ok(())
@@ -54,7 +54,7 @@ pub(super) fn remove(root: &Path) -> io::Result<()> {
             Err(e) if e.raw_os_error() == Some(libc_ebusy()) => {}
             other => return other,
         }
-        if !remove_leaf(root)? {
+        if !remove_below(root)? {
             return Err(io::Error::from_raw_os_error(libc_ebusy()));
         }
     }
@@ -64,24 +64,35 @@ fn libc_ebusy() -> i32 {
     rustix::io::Errno::BUSY.raw_os_error()
 }
 
-/// Removes the first leaf below `root`; false if there is none.
-fn remove_leaf(root: &Path) -> io::Result<bool> {
-    let mut above = match rustix::fs::open(root, DIRECTORY, Mode::empty()) {
+/// Removes every group below `root`, the lowest first; false if there was none.
+fn remove_below(root: &Path) -> io::Result<bool> {
+    let mut here = match rustix::fs::open(root, DIRECTORY, Mode::empty()) {
         Err(rustix::io::Errno::NOENT) => return Ok(true),
         other => other?,
     };
-    let Some(mut name) = children(above.as_fd())?.pop() else { return Ok(false) };
-    for _ in 0..DEEPEST {
-        let below: OwnedFd = openat(&above, &name, DIRECTORY, Mode::empty())?;
-        match children(below.as_fd())?.pop() {
-            Some(next) => (above, name) = (below, next),
-            None => {
-                unlinkat(&above, &name, AtFlags::REMOVEDIR)?;
-                return Ok(true);
+    let mut removed = false;
+    let (mut path, mut levels) = (Vec::new(), vec![children(here.as_fd())?]);
+    while let Some(names) = levels.last_mut() {
+        if let Some(name) = names.pop() {
+            match openat(&here, &name, DIRECTORY, Mode::empty()) {
+                Err(rustix::io::Errno::NOENT | rustix::io::Errno::NODEV) => removed = true,
+                other => {
+                    here = other?;
+                    levels.push(children(here.as_fd())?);
+                    path.push(name);
+                }
             }
+            continue;
+        }
+        levels.pop();
+        let Some(name) = path.pop() else { break };
+        here = openat(&here, "..", DIRECTORY, Mode::empty())?;
+        match unlinkat(&here, &name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(rustix::io::Errno::NOENT | rustix::io::Errno::NODEV) => removed = true,
+            Err(e) => return Err(e.into()),
         }
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "a tree of groups that is too deep"))
+    Ok(removed)
 }
 
 /// The text of a group's file.

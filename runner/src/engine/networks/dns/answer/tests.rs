@@ -116,3 +116,63 @@ fn no_packet_makes_it_panic() {
         })
         .unwrap();
 }
+
+/// xorshift: the same packets each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % most as u64).unwrap()
+    }
+
+    fn byte(&mut self) -> u8 {
+        // Lengths of labels, pointers, types and counts are small or at the ends.
+        [0, 1, 2, 5, 41, 63, 64, 0x7f, 0x80, 0xc0, 0xff][self.below(11)]
+    }
+}
+
+/// A panic would end the engine, for all containers; what is answered is never longer than names of our own make it.
+#[test]
+fn no_packet_of_any_kind_panics_or_is_answered_at_length() {
+    let directory = directory(Outside::Open);
+    let mut seeds: Vec<Vec<u8>> = [
+        ("web.", RecordType::A),
+        ("shared.red.", RecordType::ANY),
+        ("2.0.0.10.in-addr.arpa.", RecordType::PTR),
+        ("a.b.c.d.e.f.example.com.", RecordType::SVCB),
+    ]
+    .into_iter()
+    .map(|(name, kind)| question(name, kind))
+    .collect();
+    // One with records of many types behind the question.
+    let mut whole = question("web.", RecordType::A);
+    for kind in [1u8, 2, 5, 6, 12, 15, 16, 28, 33, 35, 41, 43, 46, 47, 48, 50, 52, 64, 65, 250] {
+        whole.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60, 0, 8, 3, b'w', b'e', b'b', 0xc0, 12, 0, 1]);
+    }
+    whole[11] = 20;
+    seeds.push(whole);
+    let mut dice = Dice(0x5eed_1234_5678_9abc);
+    let mut answered = 0;
+    for n in 0..60_000 {
+        let mut packet = seeds[n % seeds.len()].clone();
+        for _ in 0..=dice.below(6) {
+            let at = dice.below(packet.len());
+            match dice.below(4) {
+                0 => packet.truncate(at.max(1)),
+                1 => packet.extend_from_within(at..),
+                2 => packet.insert(at, dice.byte()),
+                _ => packet[at] = dice.byte(),
+            }
+        }
+        packet.truncate(4096);
+        if let Reply::Answer(bytes) = answer(&packet, "a", &directory) {
+            answered += 1;
+            assert!(bytes.len() <= packet.len() + 600, "{packet:?}");
+        }
+        failure(&packet);
+    }
+    assert!(answered > 1000, "{answered}: hardly a packet was understood");
+}
