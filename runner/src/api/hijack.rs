@@ -21,7 +21,9 @@ use tokio::net::UnixStream;
 const PIPE: usize = 64 * 1024;
 /// How often, and how many times at most, a connection is looked at before what comes after the head is sent.
 const LOOK: Duration = Duration::from_millis(1);
-const LOOKS: usize = 500;
+const LOOKS: usize = 600;
+/// The first are close together: a client that waits for the head has it after some microseconds.
+const QUICK: usize = 100;
 
 /// How output is put on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,11 +124,15 @@ async fn head_read(upgraded: hyper::upgrade::Upgraded) -> Taken {
     };
     let stream = parts.io.into_inner();
     let unread = || sandlot_sys::unread::unread(stream.as_fd()).unwrap_or(0);
-    for _ in 0..LOOKS {
+    for look in 0..LOOKS {
         if unread() == 0 {
             break;
         }
-        tokio::time::sleep(LOOK).await;
+        if look < QUICK {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(LOOK).await;
+        }
     }
     let (reading, writing) = stream.into_split();
     Box::new(tokio::io::join(io::Cursor::new(parts.read_buf).chain(reading), writing))

@@ -222,6 +222,7 @@ const MEANT: &[Meant] = &[
         "*",
         "a soft limit above the hard one is refused at the creation, not at the start",
     ),
+    meant("*$name-opts*", "*", "a volume has a size of its own on any file system"),
     meant("*$name-host*", "*", "a host name that the kernel would take and nothing else is refused"),
 ];
 
