@@ -86,6 +86,23 @@ async fn guests_of_a_revoked_share_are_let_go_and_the_others_stay() {
     assert_eq!(read(&bench.slave, 4).await, b"here");
 }
 
+/// A page names itself: somebody else's page that takes the name takes nothing else.
+#[tokio::test]
+async fn a_guest_who_uses_the_owners_page_name_does_not_take_their_place() {
+    let bench = Bench::new();
+    let terminal = bench.open();
+    let named = |share: Option<&str>| Arrival {
+        page: Page::named("window1"),
+        person: Person { name: "Somebody".to_owned(), share: share.map(str::to_owned) },
+        ..TerminalMode::Control.into()
+    };
+    let owner = terminal.attach(named(None)).await.unwrap();
+    let guest = terminal.attach(named(Some("a"))).await.unwrap();
+    until(&guest, |message| matches!(message, ServerMessage::People { people } if people.len() == 2)).await;
+    owner.input("still here".into()).await.unwrap();
+    assert_eq!(read(&bench.slave, 10).await, b"still here");
+}
+
 #[tokio::test]
 async fn a_crowd_is_bounded_and_a_resize_storm_ends_in_the_last_size() {
     let bench = Bench::new();

@@ -210,7 +210,7 @@ impl Task {
         let commands = self.commands.upgrade().ok_or(Error::Closed)?;
         let (mode, page) = (arrival.mode, arrival.page.clone());
         // The page that comes back keeps its seat.
-        let drove = page.as_ref().is_some_and(|page| self.viewers.replace(page));
+        let drove = page.as_ref().is_some_and(|page| self.viewers.replace(page, &arrival.person));
         if self.viewers.count() >= MOST {
             return Err(Error::Crowded(MOST));
         }

@@ -207,11 +207,12 @@ impl Viewers {
         });
     }
 
-    /// Ends the viewer that a page was before its connection broke: nothing it still sends is taken. Whether it drove.
-    pub(super) fn replace(&mut self, page: &Page) -> bool {
+    /// Ends the viewer that a person's page was before its connection broke: nothing it still sends is taken. Whether it
+    /// drove. Another person's page of the same name is another page.
+    pub(super) fn replace(&mut self, page: &Page, person: &Person) -> bool {
         let (driver, mut drove) = (self.driver, false);
         self.all.retain(|id, viewer| {
-            let replaced = viewer.page.as_ref() == Some(page);
+            let replaced = viewer.page.as_ref() == Some(page) && viewer.person == *person;
             if replaced {
                 drove |= driver == Some(*id);
                 viewer.outbox.clear();

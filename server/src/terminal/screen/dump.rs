@@ -85,6 +85,8 @@ impl Writer {
                 self.text.push_str("\x1b[?7l");
                 self.tear(line, at, None);
                 self.text.push_str("\x1b[?7h");
+            } else if line.is_lone(at) {
+                self.lone(line, at);
             } else if at == 0 || !line.is_torn(at - 1) {
                 self.cell(cell, at);
             }
@@ -108,6 +110,27 @@ impl Writer {
         cell.write(&mut self.text);
     }
 
+    /// A second half without its first: made as it came to be, by inserting where a wide character's stands. What was there
+    /// before is written again.
+    fn lone(&mut self, line: &Line, at: usize) {
+        let cells = &line.cells;
+        let Some(head) =
+            at.checked_sub(2).filter(|_| at + 1 < cells.len() && cells[at - 1].glyph == Glyph::Empty)
+        else {
+            self.take(cells[at].pen);
+            return self.text.push(' ');
+        };
+        let _ = write!(self.text, "\x1b[{}G", head + 1);
+        self.take(cells[at].pen);
+        self.text.push(WIDE);
+        self.take(cells[at - 1].pen);
+        self.text.push_str("\x1b[D\x1b[@");
+        let before = if cells[head].glyph == Glyph::Tail { head.saturating_sub(1) } else { head };
+        let _ = write!(self.text, "\x1b[{}G", before + 1);
+        self.cell(&cells[before], before);
+        let _ = write!(self.text, "\x1b[{}G", at + 2);
+    }
+
     /// A torn wide character, and what stands where its second half was: a wide one that does not fit takes it away, or
     /// makes a narrow one wide, with whose marks it was joined. Where the cursor is to stand behind it, if it matters.
     fn tear(&mut self, line: &Line, at: usize, cursor: Option<usize>) {
@@ -119,7 +142,14 @@ impl Writer {
         let base = head.chars().next().map_or(0, char::len_utf8);
         let narrow = head[..base].chars().all(|c| widths::width(c) < 2);
         self.take(line.cells[at].pen);
-        self.text.push_str(if narrow { &head[..base] } else { &head });
+        // A mark that was joined with a blank.
+        let blank = head[..base].chars().all(|c| widths::width(c) == 0);
+        let base = if blank { 0 } else { base };
+        match (blank, narrow) {
+            (true, _) => drop(write!(self.text, "\x1b[{}G\x1b[X\x1b[C", at + 1)),
+            (false, true) => self.text.push_str(&head[..base]),
+            (false, false) => self.text.push_str(&head),
+        }
         self.take(line.cells[at + 1].pen);
         if narrow {
             self.text.push_str(&next);

@@ -87,6 +87,11 @@ impl Line {
         self.is_head(at) && self.cells.get(at + 1).is_some_and(|next| next.glyph != Glyph::Tail)
     }
 
+    /// Whether a second half stands at `at` whose first is gone: inserting at it blanks the first half and moves it on.
+    pub(super) fn is_lone(&self, at: usize) -> bool {
+        self.cells[at].glyph == Glyph::Tail && !at.checked_sub(1).is_some_and(|before| self.is_head(before))
+    }
+
     /// Blanks the character whose second half begins at `at`.
     fn cut(&mut self, at: usize, pen: Pen) {
         if at > 0 && self.is_head(at - 1) {

@@ -85,6 +85,23 @@ fn a_torn_character_at_the_end_of_a_line_that_does_not_wrap_is_replayed() {
     }
 }
 
+/// Inserting at the second half of a wide character leaves that half alone, which takes a column and shows nothing.
+#[test]
+fn a_second_half_without_its_first_is_replayed() {
+    for stream in [
+        "\x1b[30;40mあ\x08\x1b[@\r\nnext",
+        "aa漢é漢漢\x1b[1;8H\x1b[@\x1b[2;1Hx",
+        "\x1b[41mあいう\x1b[44m\x1b[1;4H\x1b[2@\x1b[1;12Hend",
+        "漢字漢字漢字漢字漢字漢字\x1b[1;4H\x1b[@\x1b[2;3H\x1b[@",
+    ] {
+        let whole = seen(&shown(stream.as_bytes()));
+        for (at, _) in stream.char_indices() {
+            assert_eq!(seen(&cut_and_resumed(stream.as_bytes(), at)), whole, "{stream:?} cut at {at}");
+        }
+        assert_eq!(seen(&shown(&shown(stream.as_bytes()).snapshot())), whole, "{stream:?}");
+    }
+}
+
 /// A restored cursor brings its character set, and leaves the one that was chosen since.
 #[test]
 fn a_restored_character_set_leaves_the_chosen_one() {
