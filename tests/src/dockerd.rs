@@ -2,6 +2,7 @@
 //!
 //! Ended, with what it leaves mounted, when dropped; containers are first removed by whoever made them, or here.
 
+use crate::netns::Netns;
 use crate::process::{Running, run};
 use crate::wait::until;
 use anyhow::{Context, Result};
@@ -17,17 +18,42 @@ pub struct Dockerd {
 }
 
 impl Dockerd {
-    /// Starts one whose files are all below `folder`, with more `options`, and waits until it answers.
+    /// Starts one whose files are all below `folder`, with more `options`, and waits until it answers. It has no network
+    /// but `none`.
     ///
     /// # Errors
     /// When the package `docker.io` is missing, or it does not come up; the message carries its log.
     pub async fn start(folder: &Path, options: &[&str]) -> Result<Self> {
+        let mut command = Command::new("unshare");
+        command.args([
+            "--net",
+            "sh",
+            "-c",
+            "ip link set lo up; exec \"$@\"",
+            "sh",
+            "dockerd",
+            "--bridge",
+            "none",
+        ]);
+        command.args(options);
+        Self::up(command, folder).await
+    }
+
+    /// The same in a network namespace that is there, with the bridge that is Docker's default.
+    ///
+    /// # Errors
+    /// As [`Dockerd::start`].
+    pub async fn bridged(folder: &Path, options: &[&str], netns: &Netns) -> Result<Self> {
+        let mut command = netns.command("dockerd");
+        command.args(options);
+        Self::up(command, folder).await
+    }
+
+    async fn up(mut command: Command, folder: &Path) -> Result<Self> {
         let host = format!("unix://{}", folder.join("docker.sock").display());
         let below = |name: &str| folder.join(name).display().to_string();
-        let mut command = Command::new("unshare");
-        command.args(["--net", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh", "dockerd"]);
         command.args(["--data-root", &below("data"), "--exec-root", &below("exec"), "--host", &host]);
-        command.args(["--pidfile", &below("pid"), "--bridge", "none", "--iptables=false"]).args(options);
+        command.args(["--pidfile", &below("pid"), "--iptables=false"]);
         let daemon = Running::start(&mut command, &folder.join("dockerd.log"))?;
         let name = folder.file_name().context("a name")?.to_string_lossy().into_owned();
         let docker = Self { daemon, host, name };

@@ -16,6 +16,15 @@ pub const PASSWORD: &str = "a word of a test";
 /// The same as docker-registry reads it: bcrypt.
 const USERS: &str = "ann:$2b$04$NfqZMdEEzj5liZ6Kiuy7W.5DlOE/2qarO8YhAVPiqoJhGqFxEKhLa\n";
 
+/// Who may use a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Open,
+    /// [`USER`] with [`PASSWORD`].
+    Guarded,
+}
+
 /// The process and its storage; both gone when dropped.
 #[derive(Debug)]
 pub struct Registry {
@@ -30,7 +39,7 @@ impl Registry {
     /// # Errors
     /// When the package `docker-registry` is missing or it does not come up.
     pub async fn start() -> Result<Self> {
-        let registry = Self::serve("", None)?;
+        let registry = Self::serve("", free_port()?, None)?;
         registry.answers().await?;
         Ok(registry)
     }
@@ -40,7 +49,16 @@ impl Registry {
     /// # Errors
     /// When the package `docker-registry` is missing or it does not come up.
     pub async fn within(netns: &Netns) -> Result<Self> {
-        let registry = Self::serve("", Some(netns))?;
+        Self::inside(netns, free_port()?, Access::Open).await
+    }
+
+    /// The same at a port that is named: two namespaces can have one each.
+    ///
+    /// # Errors
+    /// As [`Registry::within`].
+    pub async fn inside(netns: &Netns, port: u16, access: Access) -> Result<Self> {
+        let users = if access == Access::Guarded { USERS } else { "" };
+        let registry = Self::serve(users, port, Some(netns))?;
         let at = registry.host();
         let listens = || async { netns.inside(|| Ok(TcpStream::connect(&at)?)).ok() };
         until("the registry", listens).await.with_context(|| registry.process.log())?;
@@ -52,14 +70,13 @@ impl Registry {
     /// # Errors
     /// When the package `docker-registry` is missing or it does not come up.
     pub async fn guarded() -> Result<Self> {
-        let registry = Self::serve(USERS, None)?;
+        let registry = Self::serve(USERS, free_port()?, None)?;
         registry.answers().await?;
         Ok(registry)
     }
 
-    fn serve(users: &str, netns: Option<&Netns>) -> Result<Self> {
+    fn serve(users: &str, port: u16, netns: Option<&Netns>) -> Result<Self> {
         let storage = tempfile::Builder::new().prefix("sandlot-test-registry-").tempdir()?;
-        let port = free_port()?;
         let config = storage.path().join("config.yml");
         let data = storage.path().join("data");
         let passwords = storage.path().join("passwords");

@@ -232,7 +232,7 @@ pub(super) async fn cancel(State(engine): State<Engine>, Query(p): Query<Paramet
 
 /// `POST /build/prune`
 pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Parameters>) -> Answer {
-    let filters = Filters::of(&p, &["until", "id", "type", "unused-for"])?;
+    let filters = Filters::of(&p, &["until", "id", "type", "unused-for", "label", "label!"])?;
     let all = p.on("all");
     let now = jiff::Timestamp::now();
     let older = move |at: jiff::Timestamp, age: &str| {
@@ -242,13 +242,16 @@ pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Paramete
     let chosen = move |kept: &build::Kept| {
         !kept.in_use
             && (all || !kept.shared)
+            && filters.labels(&BTreeMap::new())
             && filters.any("id", |id| kept.id == id)
             && filters.any("type", |kind| kept.kind == kind)
             && filters.any("until", |age| older(kept.used, age))
             && filters.any("unused-for", |age| older(kept.used, age))
     };
-    let pruned = tokio::task::spawn_blocking(move || engine.prune_builds(chosen));
+    let pruning = engine.clone();
+    let pruned = tokio::task::spawn_blocking(move || pruning.prune_builds(chosen));
     let (gone, bytes) = pruned.await.map_err(|e| Error::bad(e.to_string()))??;
+    engine.events.pruned("builder", bytes);
     Ok(Json(json!({ "CachesDeleted": gone, "SpaceReclaimed": bytes })).into_response())
 }
 

@@ -210,9 +210,8 @@ pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Paramete
 }
 
 /// `GET /containers/{id}/top`
-pub(super) async fn top((State(engine), Path(id), _): Container) -> Answer<Json<Value>> {
-    let titles = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
-    let processes = engine.top(&id)?;
+pub(super) async fn top((State(engine), Path(id), Query(p)): Container) -> Answer<Json<Value>> {
+    let table = engine.top(&id, p.text("ps_args").unwrap_or_default())?;
     engine.events.container("top", &*engine.find(&id)?);
-    Ok(Json(json!({ "Titles": titles, "Processes": processes })))
+    Ok(Json(json!({ "Titles": table.titles, "Processes": table.rows })))
 }

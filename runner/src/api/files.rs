@@ -34,11 +34,7 @@ pub(super) async fn get(
         Body::empty()
     } else {
         let (writer, stream) = pipe::pipe();
-        engine.events.container_with(
-            "archive-path",
-            &*engine.find(&id)?,
-            &[("path", &path.to_string_lossy())],
-        );
+        engine.events.container("archive-path", &*engine.find(&id)?);
         tokio::spawn(async move { engine.copy_out(&id, path, writer).await });
         Body::from_stream(stream)
     };
@@ -61,7 +57,7 @@ pub(super) async fn put(
     let path = path(&p)?;
     engine.copy_in(&id, path.clone(), reader, kinds, owners).await.map_err(|e| nothing(e, &path, &id))?;
     if let Ok(container) = engine.find(&id) {
-        engine.events.container_with("extract-to-dir", &container, &[("path", &path.to_string_lossy())]);
+        engine.events.container("extract-to-dir", &container);
     }
     Ok(StatusCode::OK)
 }

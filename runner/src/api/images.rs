@@ -68,7 +68,7 @@ pub(super) async fn post(
     let target = reference(&target)?;
     engine.images.tag(name, &target)?;
     if let Ok(image) = engine.images.resolve(name) {
-        engine.events.image("tag", &image.id.to_string(), &target.to_string());
+        engine.image_event("tag", &image.id.to_string(), &target.to_string());
     }
     Ok(StatusCode::CREATED.into_response())
 }

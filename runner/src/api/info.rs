@@ -25,6 +25,7 @@ pub(super) async fn version() -> Json<Value> {
     });
     let mut details = all.clone();
     details["Experimental"] = json!("true");
+    all["Experimental"] = json!(true);
     all["Version"] = json!(version);
     all["Platform"] = json!({ "Name": "Sandlot" });
     all["Components"] = json!([{ "Name": "Engine", "Version": version, "Details": details }]);

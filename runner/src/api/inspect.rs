@@ -2,11 +2,13 @@
 
 use super::endpoints;
 use super::error::Answer;
+use super::query::Parameters;
 use crate::engine::Engine;
+use crate::engine::container::Container;
 use crate::engine::health::Status as Health;
 use crate::engine::record::{Record, State as Condition};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -31,8 +33,7 @@ pub(super) fn line(engine: &Engine, record: &Record, written: Option<u64>) -> Va
         "Mounts": mounts(engine, record),
     });
     if let Some(written) = written {
-        let image = engine.images.resolve(&record.image).map_or(0, |image| image.size);
-        line["SizeRootFs"] = json!(image + written);
+        line["SizeRootFs"] = json!(in_all(engine, record, written));
         if written > 0 {
             line["SizeRw"] = json!(written);
         }
@@ -96,17 +97,36 @@ fn ago(then: Timestamp) -> String {
 }
 
 /// `GET /containers/{id}/json`
-pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>) -> Answer<Json<Value>> {
+pub(super) async fn inspect(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Query(p): Query<Parameters>,
+) -> Answer<Json<Value>> {
     let container = engine.find(&id)?;
     let record = container.record();
-    let command = command(&record);
+    let mut shown = whole(&engine, &container, &record);
+    if p.on("size") {
+        let written = engine.written(&container).await;
+        shown["SizeRw"] = json!(written);
+        shown["SizeRootFs"] = json!(in_all(&engine, &record, written));
+    }
+    Ok(Json(shown))
+}
+
+/// The bytes of a container's root, of which `written` are its own.
+fn in_all(engine: &Engine, record: &Record, written: u64) -> u64 {
+    written + engine.images.resolve(&record.image).map_or(0, |image| image.size)
+}
+
+fn whole(engine: &Engine, container: &Container, record: &Record) -> Value {
+    let command = command(record);
     let (path, arguments) = command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
-    Ok(Json(json!({
+    json!({
         "Id": record.id,
         "Created": record.created.to_string(),
         "Path": path,
         "Args": arguments,
-        "State": state(&record),
+        "State": state(record),
         "Image": record.image,
         "ResolvConfPath": "",
         "HostnamePath": "",
@@ -120,12 +140,12 @@ pub(super) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": Some(engine.execs_of(&record.id)).filter(|ids| !ids.is_empty()),
-        "HostConfig": super::configuration::host(&record),
+        "HostConfig": super::configuration::host(record),
         "GraphDriver": { "Name": "overlay2", "Data": { "UpperDir": container.dir.join("upper"), "WorkDir": container.dir.join("work") } },
-        "Mounts": mounts(&engine, &record),
-        "Config": super::configuration::config(&record),
-        "NetworkSettings": endpoints::settings(&engine, &record),
-    })))
+        "Mounts": mounts(engine, record),
+        "Config": super::configuration::config(record),
+        "NetworkSettings": endpoints::settings(engine, record),
+    })
 }
 
 fn state(record: &Record) -> Value {

@@ -47,7 +47,8 @@ fn show(network: &Network) -> Value {
     let mut shown = fixed(&network.name, "bridge");
     shown["Id"] = json!(network.id);
     shown["Created"] = json!(network.created.to_string());
-    shown["IPAM"] = json!({ "Driver": "default", "Options": {}, "Config": [addresses] });
+    let options = if network.predefined() { Value::Null } else { json!({}) };
+    shown["IPAM"] = json!({ "Driver": "default", "Options": options, "Config": [addresses] });
     shown["Internal"] = json!(network.internal);
     shown["Attachable"] = json!(network.attachable);
     shown["Options"] = json!(network.options);

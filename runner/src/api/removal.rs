@@ -8,6 +8,7 @@ use crate::image::{Digest, Force, Removed, Use, starter};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Who uses an image.
 fn used(engine: &Engine, id: &Digest) -> Option<Use> {
@@ -19,11 +20,13 @@ fn used(engine: &Engine, id: &Digest) -> Option<Use> {
     users.iter().find(|user| matches!(user, Use::Running(_))).or(users.first()).cloned()
 }
 
+type Labels = BTreeMap<String, String>;
+
 /// Tells of a removal; what of it the client is told.
-fn told(engine: &Engine, id: &str, removed: Removed) -> Vec<Value> {
+fn told(engine: &Engine, id: &str, labels: &Labels, removed: Removed) -> Vec<Value> {
     // Layers have no events.
     let image = removed.deleted.first().map_or(&[][..], std::slice::from_ref);
-    engine.events.removed(id, &removed.untagged, image);
+    engine.events.removed(id, labels, &removed.untagged, image);
     let names = removed.untagged.into_iter().map(|name| json!({ "Untagged": name }));
     names.chain(removed.deleted.into_iter().map(|id| json!({ "Deleted": id }))).collect()
 }
@@ -36,8 +39,9 @@ pub(super) async fn remove(
 ) -> Answer<Json<Vec<Value>>> {
     let force = if p.on("force") { Force::Yes } else { Force::No };
     let id = engine.images.resolve(&name)?.id.to_string();
+    let labels = engine.image_labels(&id);
     let removed = engine.images.remove(&name, force, |id| used(&engine, id))?;
-    Ok(Json(told(&engine, &id, removed)))
+    Ok(Json(told(&engine, &id, &labels, removed)))
 }
 
 /// `POST /images/prune`: those without a name, or, with `dangling=false`, all that no container was made of. The built-in
@@ -48,10 +52,10 @@ pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Paramete
     let until = filters.until()?;
     let (mut gone, mut bytes) = (Vec::new(), 0);
     for image in engine.images.list()? {
-        let labels = image.config.config().as_ref().and_then(|c| c.labels().clone()).unwrap_or_default();
+        let labels = engine.image_labels(&image.id.to_string());
         let made = super::image_list::created(&image);
         let chosen = (named || image.tags.is_empty())
-            && filters.labels(&labels.into_iter().collect())
+            && filters.labels(&labels)
             && until.is_none_or(|until| made.is_none_or(|made| made < until));
         let kept = image.tags.iter().any(|tag| tag == starter::NAME);
         if !chosen || kept || used(&engine, &image.id).is_some() {
@@ -61,7 +65,7 @@ pub(super) async fn prune(State(engine): State<Engine>, Query(p): Query<Paramete
         let id = image.id.to_string();
         if let Ok(removed) = engine.images.remove(&id, Force::Yes, |id| used(&engine, id)) {
             bytes += if removed.deleted.is_empty() { 0 } else { image.size };
-            gone.extend(told(&engine, &id, removed));
+            gone.extend(told(&engine, &id, &labels, removed));
         }
     }
     engine.events.pruned("image", bytes);

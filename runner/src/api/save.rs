@@ -22,7 +22,7 @@ pub(super) fn save(engine: &Engine, names: Vec<String>) -> Answer<Response> {
     }
     for name in &names {
         let image = engine.images.resolve(name)?;
-        engine.events.image("save", &image.id.to_string(), name);
+        engine.image_event("save", &image.id.to_string(), name);
     }
     let (writer, stream) = pipe::pipe();
     let images = engine.images.clone();

@@ -15,12 +15,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
+/// How many bytes of a refused archive are read before the answer.
+const REST: u64 = 64 << 20;
+
 /// `POST /images/load`: an archive as `docker save` or skopeo writes it.
 pub(super) async fn load(State(engine): State<Engine>, request: Request) -> Answer {
     let names = archive(engine.clone(), request, |engine, reader| Ok(engine.images.load(reader)?)).await?;
     for name in &names {
         if let Ok(image) = engine.images.resolve(name) {
-            engine.events.image("load", &image.id.to_string(), name);
+            engine.image_event("load", &image.id.to_string(), name);
         }
     }
     let lines: String = names
@@ -46,9 +49,16 @@ async fn archive<T: Send + 'static>(
     let stream = request.into_body().into_data_stream().map(|piece| piece.map_err(std::io::Error::other));
     let reader = tokio_util::io::StreamReader::new(Box::pin(stream));
     let mut reader = tokio_util::io::SyncIoBridge::new(reader);
-    tokio::task::spawn_blocking(move || f(&engine, &mut reader))
-        .await
-        .map_err(|e| Error::bad(e.to_string()))?
+    let read = move || {
+        let done = f(&engine, &mut reader);
+        if done.is_err() {
+            // A client that still writes would not see the answer; one that does not end is not waited for.
+            std::io::copy(&mut std::io::Read::take(&mut reader, REST), &mut std::io::sink())
+                .unwrap_or_default();
+        }
+        done
+    };
+    tokio::task::spawn_blocking(read).await.map_err(|e| Error::bad(e.to_string()))?
 }
 
 /// `POST /images/create`: pull (`fromImage`), or import (`fromSrc=-`).
@@ -89,8 +99,7 @@ pub(super) async fn create(
             };
             for one in wanted {
                 engine.images.pull(Pull { reference: &one, ..pull.clone() }, &lines).await?;
-                let about = [("name".to_owned(), one.familiar_name())];
-                engine.events.tell("image", "pull", one.to_string(), about.into());
+                engine.image_event("pull", &one.to_string(), &one.familiar_name());
             }
             Ok::<_, image::Error>(())
         };
@@ -123,8 +132,7 @@ pub(super) async fn push(engine: Engine, name: &str, p: &Parameters, headers: &H
             Ok(pushed) => {
                 for (tag, _) in pushed {
                     let name = format!("{}:{tag}", repository.familiar_name());
-                    let about = [("name".to_owned(), repository.familiar_name())];
-                    engine.events.tell("image", "push", name, about.into());
+                    engine.image_event("push", &name, &repository.familiar_name());
                 }
             }
             Err(e) => lines.fail(e),
@@ -204,7 +212,9 @@ async fn import(
         ));
     }
     let name = match (p.text("repo"), p.text("tag")) {
-        (Some(repo), tag) => Some(images::reference(&format!("{repo}:{}", tag.unwrap_or("latest")))?),
+        (Some(repo), Some(tag)) => Some(images::reference(&format!("{repo}:{tag}"))?),
+        // The client leaves the tag where it was typed.
+        (Some(repo), None) => Some(images::reference(repo)?),
         (None, _) => None,
     };
     let message = p.text("message").unwrap_or("imported").to_owned();
@@ -212,7 +222,7 @@ async fn import(
         Ok(engine.images.import(reader, name.as_ref(), (&changes, &message))?)
     };
     let id = archive(engine.clone(), request, import).await?;
-    engine.events.image("import", &id.to_string(), &id.to_string());
+    engine.image_event("import", &id.to_string(), &id.to_string());
     let line = json!({ "status": id.to_string() }).to_string() + "\n";
     Ok(([(hyper::header::CONTENT_TYPE, "application/json")], line).into_response())
 }

@@ -69,8 +69,7 @@ pub(super) enum OfContainer {
     Start(start::Start),
     Stats(stats::Stats),
     Stop(lifecycle::Stop),
-    /// Show the processes of containers
-    Top(lifecycle::Containers),
+    Top(lifecycle::Top),
     /// Let frozen containers go on
     Unpause(lifecycle::Containers),
     Update(Box<update::Update>),
@@ -190,7 +189,7 @@ impl OfContainer {
             Self::Start(command) => command.run(client).await,
             Self::Stats(command) => command.run(client).await,
             Self::Stop(command) => command.run(client, "stop").await,
-            Self::Top(command) => command.top(client).await,
+            Self::Top(command) => command.run(client).await,
             Self::Unpause(command) => command.run(client, "unpause").await,
             Self::Update(command) => command.run(client).await,
             Self::Wait(command) => command.wait(client).await,

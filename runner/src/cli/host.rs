@@ -32,11 +32,19 @@ impl Doctor {
             let cell = |name: &str| format::text(&value[name]);
             let found = value["found"].as_bool().unwrap_or(false);
             let (cost, remedy) =
-                if found { (String::new(), String::new()) } else { (cell("cost"), cell("remedy")) };
+                if found { (String::new(), String::new()) } else { (cell("without"), cell("remedy")) };
             let mark = if found { "✓" } else { "✗" };
             rows.push(vec![mark.to_owned(), cell("name"), cell("detail"), cost, remedy]);
         }
-        format::print(&format::table(rows)).map(|()| 0)
+        let missing = rows.iter().filter(|row| row[0] == "✗").count();
+        format::print(&format::table(rows))?;
+        let verdict = match missing {
+            0 => "Everything is there.".to_owned(),
+            n => format!(
+                "{n} missing: what that costs stands under WITHOUT IT, what brings it under WHAT TO DO."
+            ),
+        };
+        format::line(&verdict).map(|()| 0)
     }
 }
 

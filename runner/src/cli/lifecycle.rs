@@ -111,18 +111,27 @@ impl Containers {
         }
         failures.code()
     }
+}
 
-    /// Prints the processes of each.
-    pub(super) async fn top(self, client: &Client) -> Result<u8, Error> {
-        for id in &self.containers {
-            let found: Value = client.json(Call::container(Method::GET, id, "top")).await?;
-            let row =
-                |row: &Value| row.as_array().into_iter().flatten().map(format::text).collect::<Vec<_>>();
-            let mut rows = vec![row(&found["Titles"])];
-            rows.extend(found["Processes"].as_array().into_iter().flatten().map(row));
-            format::print(&format::table(rows))?;
-        }
-        Ok(0)
+/// Show the processes of a container
+#[derive(Debug, Args)]
+pub(super) struct Top {
+    /// Its name or id
+    container: String,
+    /// Options of ps(1) that name columns, as in `-o pid,comm` or `aux`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PS OPTIONS")]
+    options: Vec<String>,
+}
+
+impl Top {
+    /// Runs it.
+    pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
+        let call = Call::container(Method::GET, &self.container, "top");
+        let found: Value = client.json(call.query("ps_args", self.options.join(" "))).await?;
+        let row = |row: &Value| row.as_array().into_iter().flatten().map(format::text).collect::<Vec<_>>();
+        let mut rows = vec![row(&found["Titles"])];
+        rows.extend(found["Processes"].as_array().into_iter().flatten().map(row));
+        format::print(&format::table(rows)).map(|()| 0)
     }
 }
 

@@ -71,6 +71,11 @@ pub fn become_process(spec: &Process, streams: Streams, workdir: Workdir) -> Fai
     }
 }
 
+/// There is no such user; Docker says no more.
+fn unknown(error: user::Error) -> Failure {
+    Failure { step: String::new(), message: error.to_string(), exit_code: 125 }
+}
+
 fn at<E: ToString>(step: &'static str) -> impl Fn(E) -> Failure {
     move |e| Failure::setup(step, &e)
 }
@@ -86,7 +91,7 @@ fn prepare(spec: &Process, streams: Streams, workdir: Workdir) -> Result<(User, 
     }
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let (passwd, group) = (user::read("/etc/passwd"), user::read("/etc/group"));
-    let who = user::find(&spec.user, &spec.groups, &passwd, &group).map_err(at("looking up the user"))?;
+    let who = user::find(&spec.user, &spec.groups, &passwd, &group).map_err(unknown)?;
     if workdir == Workdir::Make && !spec.cwd.is_empty() {
         make_directory(&spec.cwd).map_err(at("making the working directory"))?;
     }
@@ -196,6 +201,9 @@ fn make_directory(path: &str) -> io::Result<()> {
     match std::fs::create_dir_all(path) {
         // A read-only root, or a link to a directory: whether one can go there is found out by going.
         Err(_) if std::path::Path::new(path).is_dir() => Ok(()),
+        Err(_) if std::path::Path::new(path).exists() => {
+            Err(io::Error::other(format!("Cannot mkdir: {path} is not a directory")))
+        }
         other => other,
     }
 }
@@ -268,6 +276,13 @@ fn environment(spec: &Process, user: &User) -> Vec<String> {
     if matches!(spec.stdio, Stdio::Terminal { .. }) {
         add("TERM", "xterm-256color");
     }
+    // As Docker has it: its own first, then what image and creator say, the home directory last.
+    let place = |variable: &String| match variable.split('=').next() {
+        Some("PATH") => 0,
+        Some("HOSTNAME") => 1,
+        _ => 2,
+    };
+    all.sort_by_key(place);
     all
 }
 

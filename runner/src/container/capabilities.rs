@@ -90,10 +90,13 @@ const NESTED: u64 = SYS_ADMIN | 1 << 12 | SYS_PTRACE;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// A name that the kernel does not have.
-    #[error(
-        "unknown capability \"{0}\": see capabilities(7) for the names, with or without CAP_, or say ALL"
-    )]
-    Unknown(String),
+    #[error("invalid {list}: unknown capability: \"CAP_{}\"", short(.name))]
+    Unknown {
+        /// The list that has it: `CapAdd`, `CapDrop`.
+        list: &'static str,
+        /// The name.
+        name: String,
+    },
 }
 
 /// The capabilities (a bit each, `1 << CAP_…`) of a container of `profile` with `add` and `drop` as Docker's `--cap-add` and
@@ -107,7 +110,7 @@ pub fn effective(profile: Profile, add: &[String], drop: &[String]) -> Result<u6
         Profile::Standard => STANDARD,
         Profile::Nested => STANDARD | NESTED,
     };
-    let (added, dropped) = (bits(add)?, bits(drop)?);
+    let (added, dropped) = (bits("CapAdd", add)?, bits("CapDrop", drop)?);
     if dropped == ALL {
         return Ok(added);
     }
@@ -125,18 +128,25 @@ pub fn names(set: u64) -> Vec<String> {
         .collect()
 }
 
-fn bits(names: &[String]) -> Result<u64, Error> {
-    names.iter().try_fold(0, |set, name| Ok(set | bit(name)?))
+fn bits(list: &'static str, names: &[String]) -> Result<u64, Error> {
+    names.iter().try_fold(0, |set, name| {
+        let bit = bit(name).ok_or_else(|| Error::Unknown { list, name: name.clone() })?;
+        Ok(set | bit)
+    })
 }
 
-fn bit(name: &str) -> Result<u64, Error> {
-    let upper = name.to_ascii_uppercase();
-    if upper == "ALL" {
-        return Ok(ALL);
+fn bit(name: &str) -> Option<u64> {
+    let short = short(name);
+    if short == "ALL" && name.len() == 3 {
+        return Some(ALL);
     }
-    let short = upper.strip_prefix("CAP_").unwrap_or(&upper);
-    let number = NAMES.iter().position(|known| *known == short);
-    number.map(|n| 1 << n).ok_or_else(|| Error::Unknown(name.to_owned()))
+    NAMES.iter().position(|known| *known == short).map(|n| 1 << n)
+}
+
+/// A name in capitals, without `CAP_`.
+fn short(name: &str) -> String {
+    let upper = name.to_ascii_uppercase();
+    upper.strip_prefix("CAP_").map(ToOwned::to_owned).unwrap_or(upper)
 }
 
 #[cfg(test)]
@@ -178,8 +188,8 @@ mod tests {
     fn an_unknown_name_is_an_error_that_names_it() {
         for name in ["FLY", "CAP_", "", "CAP_CAP_KILL", "5"] {
             let error = set(Profile::Standard, &[], &[name]).unwrap_err();
-            assert_eq!(error, Error::Unknown(name.to_owned()));
-            assert!(error.to_string().contains(&format!("\"{name}\"")));
+            assert_eq!(error, Error::Unknown { list: "CapDrop", name: name.to_owned() });
+            assert!(error.to_string().contains(&short(name)), "{error}");
         }
     }
 }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// Why a process does not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{step}: {message}")]
+#[error("{step}{}{message}", if step.is_empty() { "" } else { ": " })]
 pub struct Failure {
-    /// What was being done.
+    /// What was being done; empty where the message says all.
     pub step: String,
     /// What went wrong.
     pub message: String,

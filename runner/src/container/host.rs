@@ -12,8 +12,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Where tools are looked for.
-const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /// Open files that a few hundred sessions need, at some ten each.
 const FILES: u64 = 4096;
 
@@ -107,8 +105,8 @@ fn groups() -> Vec<Finding> {
     findings.push(finding(
         "block i/o weight",
         offered(hierarchy.weighs_io()),
-        "--blkio-weight is discarded",
-        "echo bfq > /sys/block/DEVICE/queue/scheduler",
+        "--blkio-weight is discarded: no container has precedence at a disk",
+        "modprobe bfq; echo bfq > /sys/block/DEVICE/queue/scheduler",
     ));
     let systemd = Path::new("/run/systemd/system").is_dir();
     let parent = hierarchy.parent("sandlot");
@@ -159,7 +157,13 @@ impl Held {
     fn new() -> std::io::Result<Self> {
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "cat"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut child = child.map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => {
+                std::io::Error::other("not tried: the tool unshare is not in PATH (apt install util-linux)")
+            }
+            _ => e,
+        })?;
         let opened = Self::open(&mut child);
         if opened.is_err() {
             end(&mut child);
@@ -252,8 +256,6 @@ fn filesystems() -> Vec<Finding> {
             "no disk limits: --storage-opt size= is refused",
             "modprobe loop",
         ),
-        finding("erofs", has("erofs"), "layers are directories, as they are now", "modprobe erofs"),
-        finding("fuse", device("/dev/fuse"), "nothing yet", "modprobe fuse"),
     ]
 }
 
@@ -271,8 +273,11 @@ fn tools() -> Vec<Finding> {
         ("nft", "--network internet is refused", "apt install nftables"),
     ]
     .map(|(tool, without, remedy)| {
-        let place = PATH.iter().map(|dir| Path::new(dir).join(tool)).find(|path| path.is_file());
-        let place = place.map(|p| p.display().to_string()).ok_or("not installed");
+        // Where the engine would find it: an engine of systemd's has another search path than a shell.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let place = std::env::split_paths(&path).map(|dir| dir.join(tool)).find(|place| place.is_file());
+        let place = place.map(|p| p.display().to_string());
+        let place = place.ok_or_else(|| format!("not found in PATH ({})", path.display()));
         finding(tool, place, without, remedy)
     })
     .into_iter()
@@ -280,7 +285,7 @@ fn tools() -> Vec<Finding> {
         "checkpoints",
         super::checkpoint::possible().map(|path| format!("{} runs on this kernel", path.display())),
         "`docker checkpoint` is refused; pausing works",
-        "apt install criu; where it is there, a kernel that this criu knows",
+        "apt install criu; where it is installed, a newer one, or a kernel that it knows",
     )])
     .collect()
 }

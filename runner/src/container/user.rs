@@ -80,7 +80,8 @@ pub fn find(user: &str, groups: &[String], passwd: &str, group: &str) -> Result<
     for wanted in groups {
         more.push(group_id(wanted, group)?);
     }
-    more.retain(|g| *g != gid);
+    // A file's permissions for a group hold for its members, also when they take away (CVE-2022-36109).
+    more.push(gid);
     more.sort_unstable();
     more.dedup();
     let text = |n: usize, default: &str| {
@@ -160,7 +161,7 @@ mod tests {
         let ann = look("ann").unwrap();
         assert_eq!(
             (ann.uid, ann.gid, ann.groups, ann.home.as_str()),
-            (1000, 1000, vec![10, 99], "/home/ann")
+            (1000, 1000, vec![10, 99, 1000], "/home/ann")
         );
         assert_eq!(look("").unwrap().shell, "/bin/ash");
         assert_eq!((look("77:wheel").unwrap().uid, look("77:wheel").unwrap().gid), (77, 10));
@@ -194,7 +195,7 @@ mod tests {
         let digits = look("5").unwrap();
         assert_eq!((digits.uid, digits.gid), (5, 0));
         let g = look("g").unwrap();
-        assert_eq!((g.uid, g.gid, g.groups), (7, 7, vec![]));
+        assert_eq!((g.uid, g.gid, g.groups), (7, 7, vec![7]));
     }
 
     #[test]

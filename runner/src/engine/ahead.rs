@@ -68,15 +68,32 @@ impl Engine {
     }
 
     fn begin_now(&self, container: &Container, profile: Profile) -> Ahead {
-        self.begin(&container.id, container.slot.range(), container.record().host.resources, profile)
+        let before = container.leaving.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (range, limits) = (container.slot.range(), container.record().host.resources);
+        self.begin_after(before, &container.id, range, (limits, profile))
     }
 
     /// Makes the groups of a container with these limits, and its child, in the background.
     pub(super) fn begin(&self, id: &str, range: IdRange, limits: Resources, profile: Profile) -> Ahead {
+        self.begin_after(None, id, range, (limits, profile))
+    }
+
+    /// The same, once `before` is done: the groups of an earlier start have the same names.
+    fn begin_after(
+        &self,
+        before: Option<JoinHandle<()>>,
+        id: &str,
+        range: IdRange,
+        (limits, profile): (Resources, Profile),
+    ) -> Ahead {
         let (engine, id) = (self.clone(), id.to_owned());
         let wanted = limits.clone();
         let here = tokio::runtime::Handle::current();
         let begun = spawn_blocking(move || {
+            if let Some(before) = before {
+                // One that failed is told by the group that is still there.
+                here.block_on(before).unwrap_or_default();
+            }
             let delegate = (profile == Profile::Nested).then_some(range);
             let (group, join) = engine.make_group(&id, &wanted, delegate)?;
             // Asked first: the spawner clones meanwhile.

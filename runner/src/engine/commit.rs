@@ -80,6 +80,10 @@ impl Engine {
             made
         });
         let id = made.await.map_err(io::Error::other).doing(|| "making an image".into())??;
+        if !name.is_empty() {
+            let attributes = self.image_labels(&id).into_iter().chain([("name".to_owned(), name.clone())]);
+            self.events.tell("image", "tag", id.clone(), attributes.collect());
+        }
         let words = [("comment", comment.as_str()), ("imageID", id.as_str()), ("imageRef", name.as_str())];
         self.events.container_with("commit", &container, &words);
         Ok(id)

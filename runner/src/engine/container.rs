@@ -37,6 +37,8 @@ pub struct Container {
     pub(super) group: Mutex<Option<Group>>,
     /// Its mount namespace, if that is to outlive its first process.
     pub(super) mounts: Mutex<Option<std::fs::File>>,
+    /// The removal of the group that it had before.
+    pub(super) leaving: Mutex<Option<tokio::task::JoinHandle<()>>>,
     /// What was made ahead of its start.
     pub(super) ahead: Mutex<Option<super::ahead::Ahead>>,
     /// What the next start gets that no record keeps.
@@ -72,6 +74,7 @@ impl Container {
             health: Mutex::default(),
             group: Mutex::default(),
             mounts: Mutex::default(),
+            leaving: Mutex::default(),
             ahead: Mutex::default(),
             prepared: Mutex::default(),
             watches: super::browse::Watches::default(),

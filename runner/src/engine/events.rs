@@ -1,5 +1,6 @@
 //! What happened, for those who listen and those who ask later.
 
+use super::Engine;
 use super::container::Container;
 use super::record::Record;
 use serde::Serialize;
@@ -61,6 +62,23 @@ impl Default for Events {
     }
 }
 
+impl Engine {
+    /// Something happened to an image that is called `key`; `name` is what the event says of it, beside its labels.
+    pub fn image_event(&self, action: &str, key: &str, name: &str) {
+        let mut attributes = self.image_labels(key);
+        attributes.insert("name".into(), name.to_owned());
+        self.events.tell("image", action, key.to_owned(), attributes);
+    }
+
+    /// The labels of an image; none of one that is not there.
+    #[must_use]
+    pub fn image_labels(&self, key: &str) -> BTreeMap<String, String> {
+        let image = self.images.resolve(key).ok();
+        let labels = image.and_then(|image| image.config.config().as_ref()?.labels().clone());
+        labels.unwrap_or_default().into_iter().collect()
+    }
+}
+
 impl Events {
     /// Something happened to a container.
     pub fn container(&self, action: &str, container: &Container) {
@@ -88,18 +106,22 @@ impl Events {
         self.container_with("die", container, &[("exitCode", &code), ("execDuration", &lasted)]);
     }
 
-    /// Something happened to an image.
-    pub fn image(&self, action: &str, id: &str, name: &str) {
-        self.tell("image", action, id.to_owned(), [("name".to_owned(), name.to_owned())].into());
-    }
-
-    /// An image has lost these names, and is gone if its id is among the `deleted`.
-    pub fn removed(&self, id: &str, untagged: &[String], deleted: &[String]) {
+    /// An image with these labels has lost these names, and is gone if its id is among the `deleted`: then nobody knows its
+    /// labels any more.
+    pub fn removed(
+        &self,
+        id: &str,
+        labels: &BTreeMap<String, String>,
+        untagged: &[String],
+        deleted: &[String],
+    ) {
+        let named = |id: &str| ("name".to_owned(), id.to_owned());
         for _ in untagged {
-            self.image("untag", id, id);
+            let attributes = labels.clone().into_iter().chain([named(id)]).collect();
+            self.tell("image", "untag", id.to_owned(), attributes);
         }
         for id in deleted {
-            self.image("delete", id, id);
+            self.tell("image", "delete", id.clone(), [named(id)].into());
         }
     }
 

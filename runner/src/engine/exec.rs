@@ -171,7 +171,10 @@ impl Engine {
             Stdio::Pipes { stdin: exec.request.attach_stdin }
         };
         let mut process = super::launch::process(&record, &checked, exec.request.cmd.clone(), stdio)?;
-        process.env.extend(exec.request.env.clone().unwrap_or_default());
+        let given = exec.request.env.clone().unwrap_or_default();
+        let name = |variable: &String| variable.split('=').next().unwrap_or_default().to_owned();
+        process.env.retain(|old| !given.iter().any(|new| name(new) == name(old)));
+        process.env.extend(given);
         if let Some(user) = exec.request.user.clone().filter(|u| !u.is_empty()) {
             process.user = user;
         }
@@ -183,7 +186,8 @@ impl Engine {
         self.exec_event("exec_start", &container, &exec, &[]);
         let started = self.spawner.exec(&container.id, id, &process, join).await.map_err(Error::from);
         if let Err(Error::Start(failure)) = &started {
-            exec.state.send_replace(ExecState::Ended(failure.exit_code));
+            // What is no fault of the command's is one of an execution all the same.
+            exec.state.send_replace(ExecState::Ended(failure.exit_code.max(126)));
         }
         let started = started?;
         exec.state.send_if_modified(|state| {

@@ -193,8 +193,9 @@ impl Engine {
     pub(super) fn release_group(&self, container: &Container) {
         let group = container.group.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(group) = group {
-            // Freeing a group may take a moment: nobody waits for it.
-            tokio::task::spawn_blocking(move || super::ahead::remove(group));
+            // Freeing a group may take a moment: nobody waits for it but the next start.
+            let leaving = tokio::task::spawn_blocking(move || super::ahead::remove(group));
+            *container.leaving.lock().unwrap_or_else(PoisonError::into_inner) = Some(leaving);
         }
     }
 

@@ -46,6 +46,7 @@ pub mod stats;
 pub mod stop;
 pub mod streams;
 pub mod terminals;
+pub mod top;
 pub mod validate;
 mod view;
 pub mod volumes;

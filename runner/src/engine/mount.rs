@@ -125,6 +125,7 @@ fn short(text: &str, settings: &Settings) -> Result<Mount, Error> {
     if source.is_empty() {
         return Err(bad());
     }
+    clean(target)?;
     let source = place(source, Missing::Made, settings)?;
     let volume = matches!(source, Source::Volume(_));
     let mut mount = Mount::new(source, target)?;
@@ -163,7 +164,7 @@ fn request(mount: &MountRequest, settings: &Settings) -> Result<Mount, Error> {
         }
         "tmpfs" if !mount.source.is_empty() => return Err(bad("field Source must not be specified")),
         "tmpfs" => tmpfs::long(&mount.tmpfs_options.clone().unwrap_or_default())?,
-        other => return Err(Error::invalid(format!("mount type unknown: \"{other}\""))),
+        _ => return Err(bad("mount type unknown")),
     }
     .at(&mount.target)?;
     made.readonly = mount.read_only;
@@ -249,10 +250,11 @@ fn place(source: &str, missing: Missing, settings: &Settings) -> Result<Source, 
     }
     if !rest.as_os_str().is_empty() {
         let made = match missing {
-            Missing::Made => make(&path, &rest).map_err(|e| e.to_string()),
-            Missing::Refused => Err("no such file or directory".to_owned()),
+            Missing::Made => make(&path, &rest).map_err(|e| format!(": {e}")),
+            // Clients take "no such file or directory" for a command that is not there.
+            Missing::Refused => Err(String::new()),
         };
-        made.map_err(|e| Error::invalid(format!("bind source path does not exist: {source}: {e}")))?;
+        made.map_err(|e| Error::invalid(format!("bind source path does not exist: {source}{e}")))?;
     }
     Ok(Source::Bind(whole))
 }
@@ -315,7 +317,7 @@ pub fn volume_name(name: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::invalid(format!(
-        "{name:?} includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you \
+        "create {name}: {name:?} includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you \
          intended to pass a host directory, use absolute path"
     )))
 }

@@ -53,53 +53,6 @@ impl Engine {
             networks: pid.map(networks).unwrap_or_default(),
         })
     }
-
-    /// The processes of a container, in the columns of `ps -ef`.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] if it does not run.
-    pub fn top(&self, key: &str) -> Result<Vec<[String; 8]>, Error> {
-        let container = self.find(key)?;
-        let pids = container
-            .with_group(crate::container::cgroup::Group::pids)?
-            .map_err(std::io::Error::other)
-            .doing(|| "reading the control group".into())?;
-        let base = container.slot.range().base;
-        // One that has just ended is left out.
-        Ok(pids.into_iter().filter_map(|pid| process(pid, base)).collect())
-    }
-}
-
-fn process(pid: i32, base: u32) -> Option<[String; 8]> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let (name, fields) = stat.split_once('(')?.1.rsplit_once(')')?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let uid: u32 =
-        status.lines().find_map(|l| l.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()?;
-    let inside = uid
-        .checked_sub(base)
-        .map_or_else(|| uid.to_string(), |u| if u == 0 { "root".into() } else { u.to_string() });
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let words: Vec<_> =
-        line.split(|b| *b == 0).filter(|w| !w.is_empty()).map(String::from_utf8_lossy).collect();
-    let command = if words.is_empty() { format!("[{name}]") } else { words.join(" ") };
-    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-    let seconds = ticks / 100;
-    let time = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let since = std::fs::metadata(format!("/proc/{pid}")).ok()?.modified().ok()?;
-    let since = jiff::Timestamp::try_from(since).ok()?.strftime("%H:%M").to_string();
-    let tty = if *fields.get(4)? == "0" { "?" } else { "pts" };
-    Some([
-        inside,
-        pid.to_string(),
-        (*fields.get(1)?).to_owned(),
-        "0".into(),
-        since,
-        tty.into(),
-        time,
-        command,
-    ])
 }
 
 fn machine_time() -> u64 {

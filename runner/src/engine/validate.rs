@@ -109,7 +109,10 @@ fn never(host: &HostConfig) -> Result<(), Error> {
         return Err(Error::invalid(format!("unknown or invalid runtime name: {}", host.runtime)));
     }
     if !matches!(host.isolation.as_str(), "" | "default") {
-        return Err(Error::invalid(format!("invalid isolation '{}' on linux", host.isolation)));
+        return Err(Error::invalid(format!(
+            "invalid isolation ({}): linux only supports 'default'",
+            host.isolation
+        )));
     }
     if !host.cgroup_parent.is_empty() {
         return refuse("--cgroup-parent", "containers' control groups lie below the engine's own");
@@ -313,7 +316,7 @@ mod tests {
             (HostConfig { device_requests: vec![serde_json::json!({})], ..HostConfig::default() }, "--gpus"),
             (HostConfig { cgroupns_mode: "host".into(), ..HostConfig::default() }, "--cgroupns=host"),
             (HostConfig { runtime: "kata".into(), ..HostConfig::default() }, "runtime name: kata"),
-            (HostConfig { isolation: "hyperv".into(), ..HostConfig::default() }, "isolation 'hyperv'"),
+            (HostConfig { isolation: "hyperv".into(), ..HostConfig::default() }, "isolation (hyperv)"),
             (
                 HostConfig { security_opt: vec!["seccomp=unconfined".into()], ..HostConfig::default() },
                 "seccomp=unconfined",

@@ -239,10 +239,16 @@ impl Store {
         }
         let ids = entries.iter().map(|(id, ..)| *id).collect();
         self.change(|index| {
-            for (id, known, names) in entries {
+            for (id, mut known, names) in entries {
                 let before = index.images.get(&id);
                 // What came with a manifest keeps it, and the blobs that this names.
                 if known.manifest.is_some() || before.is_none_or(|before| before.manifest.is_none()) {
+                    // Of layers that were here nothing was fetched: what they had come in stays, for one that is packed anew
+                    // has another digest.
+                    let whole = |known: &Known| known.blobs.len() == known.layers.len() + 1;
+                    if let Some(before) = before.filter(|before| whole(before) && !whole(&known)) {
+                        known.blobs.clone_from(&before.blobs);
+                    }
                     index.images.insert(id, known);
                 }
                 index.names.extend(names.iter().map(|name| (name.canonical(), id)));

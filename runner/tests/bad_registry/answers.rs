@@ -38,7 +38,10 @@ async fn no_entry_and_not_there() {
         assert_eq!(registry.seen().len(), 1, "{code} was tried again");
     }
     let registry = Registry::good(Content::default()).await;
-    says(&stage.fails(&registry, "app:1").await, &[&registry.host(), "manifest for app:1 not found"]);
+    says(
+        &stage.fails(&registry, "app:1").await,
+        &[&format!("manifest for {}/app:1 not found", registry.host())],
+    );
     assert_eq!(registry.seen().len(), 1, "404 was tried again");
 }
 

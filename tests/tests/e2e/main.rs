@@ -21,6 +21,7 @@ mod events;
 mod files;
 mod floods;
 mod health;
+mod host;
 mod images;
 mod keeping;
 mod limits;

@@ -16,8 +16,19 @@ macro_rules! files {
 }
 
 /// Those that mind their own business.
-pub(super) const TOGETHER: &[(&str, &str)] =
-    files!["create", "events", "execs", "files", "images", "life", "logs", "refusals"];
+pub(super) const TOGETHER: &[(&str, &str)] = files![
+    "builds",
+    "checkpoints",
+    "create",
+    "events",
+    "execs",
+    "files",
+    "images",
+    "life",
+    "logs",
+    "refusals",
+    "registries"
+];
 
 /// Those that see everything, one after the other, at the end.
 pub(super) const ALONE: &[(&str, &str)] = files!["engine"];

@@ -18,6 +18,7 @@ use compare::Difference;
 use peer::{Peer, Told};
 use sandlot_tests::dockerd::Dockerd;
 use sandlot_tests::image::{Compression, Layout, busybox};
+use sandlot_tests::netns::Netns;
 use sandlot_tests::process::run;
 use sandlot_tests::sandbox::Sandbox;
 use serde_json::json;
@@ -49,8 +50,10 @@ fn archive(folder: &Path) -> Result<PathBuf> {
 async fn our_engine_answers_as_docker_does() {
     let folder = tempfile::Builder::new().prefix("sandlot-test-").tempdir().unwrap();
     let parent = format!("/{}", folder.path().file_name().unwrap().display());
-    let options = ["--cgroup-parent", parent.as_str()];
-    let (sandbox, dockerd) = tokio::join!(Sandbox::engine(), Dockerd::start(folder.path(), &options));
+    let options = ["--cgroup-parent", parent.as_str(), "--experimental"];
+    let netns = Netns::new().unwrap();
+    let (sandbox, dockerd) =
+        tokio::join!(Sandbox::networked(), Dockerd::bridged(folder.path(), &options, &netns));
     let (sandbox, dockerd) = (sandbox.unwrap(), dockerd.unwrap());
     let archive = archive(folder.path()).unwrap();
     sandbox.ok(&["load", "--quiet", "--input", archive.to_str().unwrap()]).unwrap();

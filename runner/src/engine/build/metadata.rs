@@ -125,7 +125,9 @@ fn set(state: &mut State, name: &str, command: &Command, verb: &str) -> String {
         Command::Shell(text) => state.shell().into_iter().chain([text.clone()]).collect(),
     };
     state.config.insert(name.to_owned(), json!(words));
-    format!("{verb} {words:?}")
+    // As Docker writes a list.
+    let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    format!("{verb} [{}]", quoted.join(" "))
 }
 
 /// Puts something into one of the configuration's tables.

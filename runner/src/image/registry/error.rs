@@ -125,7 +125,7 @@ pub enum Error {
         cause: String,
     },
     /// It has no such thing.
-    #[error("registry {host}: {what} not found{}", if .what.starts_with("manifest") { ": manifest unknown" } else { "" })]
+    #[error("{}", absent(.host, .what))]
     NotFound {
         /// Which registry.
         host: String,
@@ -191,6 +191,18 @@ fn speaks_plain_http(error: &reqwest::Error) -> bool {
         next = wrapped.map(|e| e as &(dyn std::error::Error + 'static)).or_else(|| cause.source());
     }
     false
+}
+
+/// Of a manifest, what Docker says.
+fn absent(host: &str, what: &str) -> String {
+    match what.strip_prefix("manifest for ") {
+        Some(name) if host == "docker.io" => {
+            let name = name.strip_prefix("library/").unwrap_or(name);
+            format!("manifest for {name} not found: manifest unknown: manifest unknown")
+        }
+        Some(name) => format!("manifest for {host}/{name} not found: manifest unknown: manifest unknown"),
+        None => format!("registry {host}: {what} not found"),
+    }
 }
 
 fn hint(status: u16) -> &'static str {

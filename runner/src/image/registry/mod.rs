@@ -119,7 +119,8 @@ impl Client {
         let url = self.url(&format!("{repository}/manifests/{key}"))?;
         let ask = Ask::get(url, Scope::pull(repository)).header(ACCEPT_HEADER, ACCEPT);
         let response = self.send(&ask).await?;
-        let what = format!("manifest for {repository}:{key}");
+        let separator = if key.contains(':') { '@' } else { ':' };
+        let what = format!("manifest for {repository}{separator}{key}");
         let response = self.success(response, &what)?;
         let media_type = header(&response, &CONTENT_TYPE).map(ToOwned::to_owned);
         let bytes = self.body(response, &what, MAX_MANIFEST).await?;
