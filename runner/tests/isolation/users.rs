@@ -44,7 +44,7 @@ async fn a_hostile_passwd_makes_nobody_root_and_nobody_wait() {
             let looked = tokio::time::timeout(PATIENCE, s.exec(&spec.id, "ann", ann)).await;
             match looked.unwrap_or_else(|_| panic!("{file} as {name} is waited for")) {
                 Err(Error::Refused(f)) => {
-                    assert_eq!((f.step.as_str(), f.exit_code), ("looking up the user", 125))
+                    assert!(f.exit_code == 125 && f.message.contains("ann"), "{f:?}")
                 }
                 other => panic!("{file} as {name}: {other:?}"),
             }

@@ -88,7 +88,7 @@ fn bad_mounts_are_named() {
         (asked(&["v1:/y", "w1:/y"], vec![]), "Duplicate mount point: /y"),
         (asked(&["/etc:/x"], vec![]), "/etc is refused"),
         (asked(&["v1:/"], vec![]), "destination can't be '/'"),
-        (asked(&[], vec![long("odd", "x")]), "mount type unknown: \"odd\""),
+        (asked(&[], vec![long("odd", "x")]), "type \"odd\": mount type unknown"),
         (asked(&[], vec![long("volume", "/abs")]), "absolute path"),
         (asked(&[], vec![long("tmpfs", "x")]), "Source must not be specified"),
         (asked(&[], vec![shared]), "bind-propagation=rshared"),
