@@ -140,7 +140,7 @@ async fn what_a_container_may_be_is_obeyed_or_refused() {
     );
     for (flags, words) in [
         (&["--runtime", "kata"][..], "unknown or invalid runtime name: kata"),
-        (&["--isolation", "hyperv"], "invalid isolation 'hyperv' on linux"),
+        (&["--isolation", "hyperv"], "invalid isolation (hyperv)"),
         (&["--gpus", "all"], "--gpus is never done by Sandlot"),
         (&["--cgroupns", "host"], "--cgroupns=host is never done by Sandlot"),
         (&["--ulimit", "nofile=5:1"], "ulimit"),
