@@ -32,6 +32,8 @@ async fn serve(docker: &Dockerd, folder: &Path, address: SocketAddr) -> Result<R
     command.arg("--config").arg(config).arg("--state").arg(folder.join("server"));
     command.args(["--listen", &address.to_string(), "--user", &format!("{NOBODY}:{NOBODY}")]);
     command.env("SANDLOT_ENGINE", docker.host()).env("SANDLOT_ADMIN_TOKEN", TOKEN);
+    // The one session's container is looked at, so there are none that wait.
+    command.env("SANDLOT_POOL_COUNT", "0");
     let server = Running::start(&mut command, &folder.join("server.log"))?;
     let (client, url) = (http()?, format!("http://{address}/readyz"));
     let ready = || async { client.get(&url).send().await.ok().filter(|answer| answer.status().is_success()) };
