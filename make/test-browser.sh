@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo build --workspace --bins --locked
-cargo build --package sandlot-server --example replay --locked
+cargo build --workspace --example replay --locked
 export SANDLOT_STAGE="$(make/target-dir.sh)/debug/sandlot-stage"
 export SANDLOT_REPLAY="$(make/target-dir.sh)/debug/examples/replay"
 cd tests/browser
