@@ -41,13 +41,19 @@ dockerd_up() { # Debian's dockerd in a network namespace of its own; made once
     tar -C "$work/root" -c . | docker import - bench >/dev/null
 }
 
-bundles() { # OCI bundles for crun, without a terminal: with control groups (grouped) and without (bare)
-    mkdir -p "$work/bare" "$work/grouped"
+bundles() { # OCI bundles for crun, without a terminal: as `crun spec` writes it (grouped), without control groups (bare), and
+    # with the walls that ours has besides: ids of its own, and podman's filter of system calls (walled)
+    mkdir -p "$work/bare" "$work/grouped" "$work/walled"
     (cd "$work/grouped" && crun spec)
     jq --arg root "$work/root" --arg group "/$(basename "$work")-crun" '.process.terminal = false | .process.args = ["true"]
         | .root.path = $root | .linux.cgroupsPath = $group' "$work/grouped/config.json" >"$work/config.json"
     jq '.linux.cgroupsPath = "" | del(.linux.resources)' "$work/config.json" >"$work/bare/config.json"
     mv "$work/config.json" "$work/grouped/config.json"
+    jq --slurpfile filter /usr/share/containers/seccomp.json '.linux.namespaces += [{"type": "user"}]
+        | .linux.uidMappings = [{"containerID": 0, "hostID": 200000, "size": 65536}] | .linux.gidMappings = .linux.uidMappings
+        | .linux.seccomp = {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+            "syscalls": [$filter[0].syscalls[] | select(.action == "SCMP_ACT_ALLOW" and (.includes == {} or any(.includes.arches[]?; . == "amd64"))) | {names, action, args}]}' \
+        "$work/grouped/config.json" >"$work/walled/config.json"
 }
 
 crun_run() { # MANAGER BUNDLE: its median; it refuses to look at a mix of versions 1 and 2: the second is hidden from it
@@ -76,16 +82,18 @@ row_start() {
     rootfs
     engine
     bundles
-    local ours bwrap crun bare docker
+    local ours bwrap crun walled bare docker
     ours=$(timed ours "$bin/sandlot" run --rm --network none sandlot/starter true)
     bwrap=$(timed bwrap bwrap --unshare-all --bind "$work/root" / --proc /proc --dev /dev --tmpfs /tmp true)
     crun=$(crun_run cgroupfs grouped)
+    walled=$(crun_run cgroupfs walled)
     bare=$(crun_run disabled bare)
     dockerd_up
     docker=$(rounds=$((rounds / 5 + 1)) timed docker docker run --rm --network=none bench true)
     row 'run --rm --network none IMAGE true, ms' "$ours" '' ''
     row '  bubblewrap, all namespaces' "$bwrap" "$(ratio "$ours" "$bwrap")" 'of ours to it; wanted: at most 1.5'
     row '  crun run, with control groups' "$crun" "$(ratio "$crun" "$ours")" 'of it to ours; wanted: at least 4'
+    row '  crun run, with user namespace and filter as well' "$walled" "$(ratio "$walled" "$ours")" 'of it to ours; wanted: at least 4'
     row '  crun run, without' "$bare" "$(ratio "$bare" "$ours")" 'of it to ours'
     row '  docker run --network=none' "$docker" "$(ratio "$docker" "$ours")" 'of it to ours; wanted: at least 30'
 }
@@ -114,8 +122,8 @@ limit() { # run|pty: the median of the least that a container can cost
 
 row_prompt() {
     local ours ready least
-    ours=$(measure sandlot engine prompt "$rounds" | cut -d' ' -f1)
-    ready=$(measure sandlot engine ready "$rounds" | cut -d' ' -f1)
+    ours=$(measure engine prompt "$rounds" | cut -d' ' -f1)
+    ready=$(measure engine ready "$rounds" | cut -d' ' -f1)
     least=$(limit pty)
     row 'cold clone to the first byte of a prompt, in the engine, ms' "$ours" '' ''
     row '  the same from a blank, which was begun before' "$ready" '' ''
@@ -124,7 +132,7 @@ row_prompt() {
 
 row_burst() {
     local ours
-    ours=$(measure sandlot engine burst 100 | cut -d' ' -f2)
+    ours=$(measure engine burst 100 | cut -d' ' -f2)
     row 'containers a second, one after the other, 100' "$ours" '' 'wanted: above 150'
 }
 
@@ -201,33 +209,33 @@ row_pull() {
 
 row_flood() {
     local ours raw box
-    ours=$(measure sandlot-tests server flood 100)
-    raw=$(measure sandlot-tests server raw 100)
-    box=$(measure sandlot-tests server shellinabox 100)
+    ours=$(measure server flood 100)
+    raw=$(measure server raw 100)
+    box=$(measure server shellinabox 100)
     row 'cat of 100 MB through pty and WebSocket, MB/s' "$ours" '' ''
     row '  one thread that reads a raw pty' "$raw" "$(ratio "$ours" "$raw")" 'of ours to it; wanted: at least 0.6'
     row '  shellinabox' "$box" "$(ratio "$ours" "$box")" 'of ours to it; wanted: above 1'
-    ours=$(measure sandlot-tests server recorded 100)
+    ours=$(measure server recorded 100)
     row '  the same, recorded' "$ours" "$(ratio "$ours" "$raw")" 'of it to a raw pty; wanted: at least 0.4'
 }
 
 row_interrupt() {
     local ours
-    ours=$(measure sandlot-tests server interrupt 20)
+    ours=$(measure server interrupt 20)
     row 'Ctrl-C in a flood that is shown, to the prompt, longest of 20, ms' "$ours" '' 'wanted: within 100'
 }
 
 row_idle() { # not on the tmpfs: the disks of sessions are files, and must not count as memory
     local ours
-    ours=$(TMPDIR=${SANDLOT_BENCH_DIR:-/tmp} measure sandlot-tests server idle 40)
+    ours=$(TMPDIR=${SANDLOT_BENCH_DIR:-/tmp} measure server idle 40)
     row 'an idle session, memory of everything, MiB' "$ours" '' 'wanted: under 1.5'
 }
 
 row_sessions() {
     local warm cold class
-    read -ra warm <<<"$(measure sandlot-tests server warm "$rounds")"
-    read -ra cold <<<"$(measure sandlot-tests server cold "$rounds")"
-    class=$(measure sandlot-tests server class 100)
+    read -ra warm <<<"$(measure server warm "$rounds")"
+    read -ra cold <<<"$(measure server cold "$rounds")"
+    class=$(measure server class 100)
     row 'POST /sessions to the echo of a typed byte, ready, ms' "${warm[0]}" '' "p99 ${warm[1]}; wanted: under 5, p99 under 25"
     row '  the same, cold, image present, ms' "${cold[0]}" '' "p99 ${cold[1]}; wanted: under 25"
     row '  100 at once, all of them announced, ms' "$class" '' 'wanted: under 1500'

@@ -9,8 +9,8 @@ cd "$(dirname "$0")/.."
 
 cargo build --release --locked --bins --quiet
 bin=$(make/target-dir.sh)/release
-measure() { # PACKAGE BENCH ARGUMENTS...: what a bench of ours prints
-    cargo bench --quiet --package "$1" --bench "$2" --locked -- "${@:3}"
+measure() { # BENCH ARGUMENTS...: what a bench of ours prints; of the whole workspace, so that the programs' dependencies serve
+    cargo bench --quiet --workspace --bench "$1" --locked -- "${@:2}"
 }
 rounds=${SANDLOT_BENCH_ROUNDS:-100}
 
