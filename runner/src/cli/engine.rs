@@ -3,6 +3,7 @@
 use super::values;
 use crate::engine::Settings;
 use crate::engine::settings::{DefaultNetwork, OnStop};
+use crate::spawner::Ensured;
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -173,7 +174,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 fn serve(settings: Settings) -> anyhow::Result<()> {
     // Before the first thread is made.
-    crate::spawner::ensure(&settings.spawner)?;
+    let spawner = crate::spawner::ensure(&settings.spawner)?;
+    let on_stop = settings.on_stop;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -183,8 +185,13 @@ fn serve(settings: Settings) -> anyhow::Result<()> {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
             stop.send_replace(true);
         });
-        Ok(crate::api::run(settings, stopped).await?)
-    })
+        Ok::<(), anyhow::Error>(crate::api::run(settings, stopped).await?)
+    })?;
+    if let (OnStop::End, Ensured::Started(mut spawner)) = (on_stop, spawner) {
+        spawner.kill()?;
+        spawner.wait()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
