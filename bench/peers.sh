@@ -157,16 +157,16 @@ image() { # HOST:PORT: pushes an image of four layers of Debian there
     rm -rf "$work/buildah" "$work/buildah-run" "$work/layers" "$work/packages"
 }
 
-registry() { # Debian's docker-registry on a free port; sets $host to HOST:PORT
-    local port=$((20000 + RANDOM % 10000))
+registry() { # [NAME]: Debian's docker-registry on a free port, kept below $work/NAME; sets $host to HOST:PORT
+    local name=${1:-registry} port=$((20000 + RANDOM % 10000))
     while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-    cat >"$work/registry.yml" <<Y
+    cat >"$work/$name.yml" <<Y
 version: 0.1
 log: { level: error, accesslog: { disabled: true } }
-storage: { filesystem: { rootdirectory: $work/registry } }
+storage: { filesystem: { rootdirectory: $work/$name } }
 http: { addr: "127.0.0.1:$port" }
 Y
-    docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+    docker-registry serve "$work/$name.yml" >"$work/$name.log" 2>&1 &
     pids+=($!)
     host=127.0.0.1:$port
     until_up curl --silent --fail "http://$host/v2/"
@@ -205,6 +205,52 @@ row_pull() {
     row "pull of 4 layers, $size MB compressed, to ready-to-run, s" "$ours" '' ''
     row '  podman pull' "$podman" "$(ratio "$podman" "$ours")" 'of it to ours; wanted: at least 2'
     row '  skopeo copy to a directory, nothing unpacked' "$skopeo" "$(ratio "$skopeo" "$ours")" 'of it to ours; wanted: above 1'
+}
+
+row_push() { # each time to a registry that has nothing
+    local host from size ours skopeo n
+    engine
+    registry pushed
+    from=$host
+    image "$from"
+    size=$(du -sm "$work/pushed" | cut -f1)
+    "$bin/sandlot" pull --quiet "$from/bench" >/dev/null
+    skopeo copy --quiet --src-tls-verify=false "docker://$from/bench" "dir:$work/directory"
+    ours=$(for n in 1 2 3; do
+        registry "ours-$n"
+        "$bin/sandlot" tag "$from/bench" "$host/bench"
+        seconds "$bin/sandlot" push --quiet "$host/bench"
+        kill $! && rm -rf "$work/ours-$n"
+    done | middle)
+    skopeo=$(for n in 1 2 3; do
+        registry "theirs-$n"
+        seconds skopeo copy --quiet --dest-tls-verify=false "dir:$work/directory" "docker://$host/bench"
+        kill $! && rm -rf "$work/theirs-$n"
+    done | middle)
+    row "push of 4 layers, $size MB compressed, s" "$ours" '' ''
+    row '  skopeo copy from a directory' "$skopeo" "$(ratio "$skopeo" "$ours")" 'of it to ours; wanted: above 1'
+}
+
+row_build() { # six instructions; buildah with the isolation and the storage that are its fastest, and its cache
+    local cold again their_cold their_again context=$work/context
+    local -a builder=(buildah --root "$work/bud" --runroot "$work/bud-run" --storage-driver overlay bud --isolation chroot --layers --quiet)
+    rootfs
+    engine
+    mkdir -p "$context"
+    head -c 1000000 /dev/urandom >"$context/data"
+    printf '%s\n' 'FROM bench-base' 'WORKDIR /work' 'COPY data .' 'RUN wc -c data > size' 'RUN md5sum data > sum' 'CMD ["cat", "size", "sum"]' >"$context/Dockerfile"
+    mkdir -p "$work/from" && cp -a "$work/root" "$work/from/" && printf 'FROM scratch\nCOPY root /\nENV PATH=/bin\n' >"$work/from/Dockerfile"
+    for tool in wc md5sum cat; do ln -f "$work/from/root/bin/busybox" "$work/from/root/bin/$tool"; done
+    "$bin/sandlot" build --quiet --tag bench-base "$work/from" >/dev/null
+    "${builder[@]}" --tag bench-base "$work/from" >/dev/null
+    cold=$(timed build "$bin/sandlot" build --quiet --no-cache --tag bench-built "$context")
+    again=$(timed rebuild "$bin/sandlot" build --quiet --tag bench-built "$context")
+    their_cold=$(timed bud "${builder[@]}" --no-cache --tag bench-built "$context")
+    their_again=$(timed rebud "${builder[@]}" --tag bench-built "$context")
+    row 'a Dockerfile of six instructions, cold, ms' "$cold" '' ''
+    row '  buildah bud' "$their_cold" "$(ratio "$their_cold" "$cold")" 'of it to ours; wanted: at least 3'
+    row 'the same, all of it in the cache, ms' "$again" '' ''
+    row '  buildah bud' "$their_again" "$(ratio "$their_again" "$again")" 'of it to ours; wanted: at least 5'
 }
 
 row_flood() {
