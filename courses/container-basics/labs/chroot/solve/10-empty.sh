@@ -1,0 +1,2 @@
+mkdir -p /srv/small/bin
+cp /bin/bash /srv/small/bin/

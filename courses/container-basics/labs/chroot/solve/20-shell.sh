@@ -1,0 +1,2 @@
+#!/bin/bash
+ldd /bin/bash | grep -o '/[^ ]*' | xargs cp --parents --dereference --target-directory=/srv/small

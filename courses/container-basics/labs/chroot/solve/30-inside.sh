@@ -1,0 +1,1 @@
+chroot /srv/small /bin/bash -c 'echo "I was here" > /greeting'
