@@ -1,4 +1,5 @@
 #!/bin/bash
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
 setsid sleep 5000 >/dev/null 2>&1 &
 mkdir -p /srv/small/proc
 mount -t proc proc /srv/small/proc

@@ -8,7 +8,7 @@
 
 int main(int count, char **arguments) {
     (void)count;
-    mkdir("/x", 0700); /* any directory below the root will do */
+    mkdir("/x", 0755); /* any directory below the root will do */
     if (chroot("/x") == -1) { /* the root moves down; the working directory stays above it */
         perror("escape: chroot");
         return 1;

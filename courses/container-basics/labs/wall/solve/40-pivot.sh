@@ -1,9 +1,10 @@
 #!/bin/bash
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
 cat > /tmp/pivot.sh <<'END'
 mount --bind /srv/small /srv/small
 cd /srv/small
 pivot_root . old
-exec chroot . /bin/bash -c '
+exec /bin/bash -c '
     mount -t proc proc /proc
     umount -l /old
     read -r _ < /pipe'
