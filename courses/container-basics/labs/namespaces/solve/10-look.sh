@@ -1,0 +1,1 @@
+readlink /proc/self/ns/uts > "$HOME/uts"
