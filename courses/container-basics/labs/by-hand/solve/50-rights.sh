@@ -1,0 +1,12 @@
+#!/bin/bash
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+echo 1 > /sys/fs/cgroup/box/cgroup.kill
+for _ in {1..80}; do pgrep -x unshare >/dev/null || break; sleep 0.1; done
+sed -i 's/^exec "\$@"/exec setpriv --reuid=student --regid=student --clear-groups --bounding-set=-all --no-new-privs "$@"/' /srv/box/inside
+setsid /srv/box/start sleep 3600 >/dev/null 2>&1 &
+for _ in {1..80}; do
+    [ "$(cat "/proc/$(pgrep --parent $!)/comm" 2>/dev/null)" = sleep ] && exit 0
+    sleep 0.1
+done
+echo "The container did not start."
+exit 1
