@@ -1,0 +1,2 @@
+docker run --detach --name sleeper sandlot/starter sleep 1000
+docker inspect --format '{{.State.Pid}}' sleeper > "$HOME/pid"

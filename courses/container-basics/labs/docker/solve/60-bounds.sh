@@ -1,0 +1,2 @@
+docker run --name hungry --memory 32m --pids-limit 10 --cpus 0.5 sandlot/starter tail /dev/zero
+exit 0
