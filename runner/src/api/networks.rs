@@ -44,10 +44,13 @@ fn show(network: &Network) -> Value {
     if let Some(range) = network.range {
         addresses["IPRange"] = json!(range);
     }
+    if !network.kept.is_empty() {
+        addresses["AuxiliaryAddresses"] = json!(network.kept);
+    }
     let mut shown = fixed(&network.name, "bridge");
     shown["Id"] = json!(network.id);
     shown["Created"] = json!(network.created.to_string());
-    let options = if network.predefined() { Value::Null } else { json!({}) };
+    let options = if network.predefined() { Value::Null } else { json!(network.ipam_options) };
     shown["IPAM"] = json!({ "Driver": "default", "Options": options, "Config": [addresses] });
     shown["Internal"] = json!(network.internal);
     shown["Attachable"] = json!(network.attachable);

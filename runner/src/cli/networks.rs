@@ -63,6 +63,9 @@ pub(super) struct Create {
     /// Those that containers get which ask for none
     #[arg(long, value_name = "CIDR")]
     ip_range: Option<String>,
+    /// One that something else has, and no container gets: name=address
+    #[arg(long, value_name = "NAME=ADDRESS", value_parser = values::full_pair)]
+    aux_address: Vec<(String, String)>,
     /// Without a way to anything but neighbours
     #[arg(long)]
     internal: bool,
@@ -88,6 +91,9 @@ impl Create {
         for (field, value) in [("Subnet", self.subnet), ("Gateway", self.gateway), ("IPRange", self.ip_range)]
         {
             addresses.extend(value.map(|value| (field.to_owned(), Value::from(value))));
+        }
+        if !self.aux_address.is_empty() {
+            addresses.insert("AuxiliaryAddresses".to_owned(), map(self.aux_address).into());
         }
         let config: Vec<Map<String, Value>> = Some(addresses).filter(|a| !a.is_empty()).into_iter().collect();
         let body = json!({

@@ -6,7 +6,6 @@
 use super::Engine;
 use super::container::Container;
 use super::error::{Doing, Error};
-use super::networks::Way;
 use super::record::State;
 use super::validate::{self, Checked};
 use crate::container::checkpoint::dump::{After, dump};
@@ -119,9 +118,6 @@ impl Engine {
         }
         if checked.profile == Profile::Nested {
             return not("of the nested profile");
-        }
-        if checked.way != Way::None {
-            return not("with a network other than none");
         }
         if checked.init != Init::Command {
             return not("with an init");

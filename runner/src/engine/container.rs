@@ -31,6 +31,8 @@ pub struct Container {
     pub(super) readers: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     /// How long it was paused before it was last started again.
     pub(super) pause: Mutex<Option<std::time::Duration>>,
+    /// Why the engine ended it, if it did.
+    pub(super) reason: Mutex<String>,
     /// Who looks after its health.
     pub(super) health: Mutex<Option<tokio::task::AbortHandle>>,
     /// Its control group, from the start to the end of its first process.
@@ -71,6 +73,7 @@ impl Container {
             stdin: tokio::sync::Mutex::default(),
             readers: Mutex::default(),
             pause: Mutex::default(),
+            reason: Mutex::default(),
             health: Mutex::default(),
             group: Mutex::default(),
             mounts: Mutex::default(),

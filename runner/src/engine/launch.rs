@@ -239,7 +239,7 @@ impl Engine {
         let code = status.code();
         let change = |record: &mut Record| {
             let started = record.state.alive().map(|(_, since)| since);
-            let error = String::new();
+            let error = std::mem::take(&mut *container.reason.lock().unwrap_or_else(PoisonError::into_inner));
             let at = jiff::Timestamp::now();
             let exit = super::record::Exit { code, error, oom_killed: oom, started, at };
             let again = super::restart::after_end(record, code);

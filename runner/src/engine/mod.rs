@@ -34,6 +34,7 @@ pub mod names;
 pub mod networks;
 pub mod output;
 pub mod pipe;
+mod pools;
 mod populate;
 mod prepared;
 pub mod record;
@@ -171,6 +172,7 @@ impl Engine {
         engine.sweep_builds().await?;
         engine.refill()?;
         tokio::spawn(engine.clone().watch(ends));
+        tokio::spawn(engine.clone().mind_pools());
         Ok(engine)
     }
 

@@ -7,7 +7,7 @@ NUMBERS = {  # x86_64, aarch64
     "io_setup": (206, 0), "io_uring_setup": (425, 425), "ioctl": (16, 29), "keyctl": (250, 219), "mount": (165, 40),
     "mq_open": (240, 180), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "perf_event_open": (298, 241),
     "personality": (135, 92), "ptrace": (101, 117), "setns": (308, 268), "shmget": (29, 194), "sysinfo": (99, 179),
-    "syslog": (103, 116), "unshare": (272, 97), "userfaultfd": (323, 282), "mlock": (149, 228), "clone": (56, 220), "clone3": (435, 435),
+    "syslog": (103, 116), "unshare": (272, 97), "userfaultfd": (323, 282), "mlock": (149, 228), "mmap": (9, 222), "clone": (56, 220), "clone3": (435, 435),
 }
 
 

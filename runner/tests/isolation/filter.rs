@@ -26,6 +26,11 @@ fn there(path: &str) -> bool {
     std::path::Path::new(path).exists()
 }
 
+/// Whether the kernel knows huge pages at all.
+fn huge() -> bool {
+    there("/sys/kernel/mm/hugepages/hugepages-2048kB")
+}
+
 /// Denied whatever the profile: each opens a part of the kernel, or a pool, that a session has no use for.
 fn dangerous() -> Vec<Attack> {
     let tiocsti = |request: &str| {
@@ -55,6 +60,9 @@ fn dangerous() -> Vec<Attack> {
         python("fixed_addresses", "call(\"personality\", 0x40000)"),
         python("fanotify", "call(\"fanotify_init\", 0x200, 0)"),
         python("discipline", "fcntl.ioctl(os.openpty()[1], 0x5423, struct.pack(\"i\", 0))"),
+        // Asks for none that would have to be there: on most machines no administrator has set any aside.
+        python("huge_pages", "call(\"mmap\", 0, 1 << 21, 3, 0x64022, -1, 0)").offered_if(huge()),
+        python("huge_file", "os.memfd_create(\"h\", 4)").offered_if(huge()),
         other_entry("i386", I386),
         other_entry("x32", "sys.exit(LIBC.syscall(ctypes.c_long(0x40000000 | 39)) != os.getpid())"),
     ]

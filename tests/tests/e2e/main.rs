@@ -25,6 +25,7 @@ mod host;
 mod images;
 mod keeping;
 mod limits;
+mod locks;
 mod logs;
 mod neighbours;
 mod nested;

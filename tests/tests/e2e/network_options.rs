@@ -7,7 +7,7 @@ use sandlot_tests::sandbox::Sandbox;
 use sandlot_tests::wait::PATIENCE;
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 /// The most clients of a published UDP port at once.
@@ -100,7 +100,7 @@ async fn a_published_udp_port_serves_so_many_clients_and_no_more() {
 fn name_server(sandbox: &Sandbox, name: &str) -> Arc<Mutex<Vec<String>>> {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&asked);
-    answers(socket(&inside(sandbox, name), "10.5.0.53:53"), move |question, _| {
+    answers(socket(&inside(sandbox, name), "0.0.0.0:53"), move |question, _| {
         let (mut labels, mut at) = (Vec::new(), 12);
         while question[at] != 0 {
             let end = at + 1 + usize::from(question[at]);
@@ -140,6 +140,53 @@ async fn name_servers_search_and_options_are_those_that_were_asked_for() {
     container(&sandbox, "plain", &options);
     assert_eq!(conf("plain"), "nameserver 10.5.0.53\nsearch example.org\noptions ndots:2");
     refused(&sandbox, &["run", "--rm", "--dns", "nobody", IMAGE, "true"], "not correctly formatted");
+}
+
+#[tokio::test]
+async fn a_container_may_have_port_53_of_all_its_addresses_and_names_are_found_all_the_same() {
+    let sandbox = Sandbox::networked().await.unwrap();
+    sandbox.ok(&["network", "create", "--subnet", "10.5.0.0/24", "yard"]).unwrap();
+    container(&sandbox, "names", &["--network", "yard", "--ip", "10.5.0.53"]);
+    container(&sandbox, "box", &["--network", "yard", "--ip", "10.5.0.7"]);
+    let own = inside(&sandbox, "names");
+    answers(socket(&own, "0.0.0.0:53"), |packet, _| packet.to_vec());
+    let listener = own.inside(|| Ok(TcpListener::bind("0.0.0.0:53")?)).unwrap();
+    for name in ["names", "box"] {
+        let found = sandbox.ok(&["exec", name, "nslookup", "box."]).unwrap();
+        assert!(found.contains("10.5.0.7"), "{found}");
+    }
+    // The neighbour's questions, and those of its own loopback, are the container's own.
+    for (from, to) in [("box", "10.5.0.53:53"), ("names", "127.0.0.1:53")] {
+        let netns = inside(&sandbox, from);
+        let client = socket(&netns, "0.0.0.0:0");
+        client.send_to(b"to the program", to).unwrap();
+        let mut packet = [0; 32];
+        assert_eq!(client.recv(&mut packet).unwrap(), 14, "{from}");
+        let made = netns.inside(|| Ok(TcpStream::connect(to)?)).unwrap();
+        assert_eq!(listener.accept().unwrap().1, made.local_addr().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_something_else_has_are_no_containers() {
+    let sandbox = Sandbox::networked().await.unwrap();
+    let aux = ["--aux-address", "router=10.5.0.2", "--aux-address", "printer=10.5.0.3"];
+    sandbox
+        .ok(&[&["network", "create", "--subnet", "10.5.0.0/24"], &aux[..], &["--opt", "a.note=1", "yard"]]
+            .concat())
+        .unwrap();
+    container(&sandbox, "one", &["--network", "yard"]);
+    assert_eq!(address(&sandbox, "one", "yard"), "10.5.0.4");
+    let run = ["run", "--rm", "--network", "yard", "--ip", "10.5.0.3", IMAGE, "true"];
+    refused(&sandbox, &run, "Address already in use");
+    let config = "{{json (index .IPAM.Config 0).AuxiliaryAddresses}} {{json .Options}}";
+    let seen = sandbox.ok(&["network", "inspect", "--format", config, "yard"]).unwrap();
+    assert_eq!(seen, r#"{"printer":"10.5.0.3","router":"10.5.0.2"} {"a.note":"1"}"#);
+    for (address, words) in [("10.6.0.2", "no matching subnet"), ("10.7.0.1", "Address already in use")] {
+        let wrong = format!("x={address}");
+        let create = ["network", "create", "--subnet", "10.7.0.0/24", "--aux-address", &wrong, "wrong"];
+        refused(&sandbox, &create, words);
+    }
 }
 
 #[tokio::test]

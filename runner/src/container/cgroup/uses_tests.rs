@@ -124,6 +124,10 @@ fn reading_is_throttled_and_counted_by_device() {
     assert_eq!(output(run(&weighed, "echo runs")).0, "runs\n");
 }
 
+/// How often a neighbour's pages are looked at: a machine that is itself short of memory takes pages from everybody, and one calm look
+/// shows what the reader does. A reader that pushed them out would do so each time.
+const LOOKS: usize = 8;
+
 #[test]
 fn who_reads_a_large_file_pushes_no_neighbours_pages_out() {
     const NEAR: u64 = 16 << 20;
@@ -138,22 +142,32 @@ fn who_reads_a_large_file_pushes_no_neighbours_pages_out() {
             output(run(group, &format!("cat {} >/dev/null && echo done", disk.path)));
         assert!(said == "done\n" && status.success(), "{said} {errors}");
     };
-    all_of(&near, &neighbour);
-    let (pages, read) = (neighbour.stats().unwrap().memory.cache, near.read());
-    assert!(pages >= NEAR && read >= NEAR, "{pages} bytes of cache, {read} read");
-    for _ in 0..2 {
-        all_of(&far, &reader);
-    }
-    // All of it came by, twice, and none of it stayed beyond the reader's own limit.
-    assert!(far.read() >= 2 * (FAR - (16 << 20)), "{}", far.read());
-    let stats = reader.stats().unwrap().memory;
-    assert!(stats.cache <= 16 << 20 && stats.oom_kills == 0, "{stats:?}");
-    assert_eq!(neighbour.stats().unwrap().memory.cache, pages);
-    all_of(&near, &neighbour);
-    assert_eq!(near.read(), read, "the neighbour had to read from the disk again");
+    let mut seen = Vec::new();
+    let calm = (0..LOOKS).any(|_| {
+        all_of(&near, &neighbour);
+        let (pages, read, passed) = (neighbour.stats().unwrap().memory.cache, near.read(), far.read());
+        for _ in 0..2 {
+            all_of(&far, &reader);
+        }
+        // All of it came by, twice, and none of it stayed beyond the reader's own limit.
+        assert!(far.read() - passed >= 2 * (FAR - (16 << 20)), "{}", far.read() - passed);
+        let stats = reader.stats().unwrap().memory;
+        assert!(stats.cache <= 16 << 20 && stats.oom_kills == 0, "{stats:?}");
+        let left = neighbour.stats().unwrap().memory.cache;
+        all_of(&near, &neighbour);
+        let again = near.read() - read;
+        seen.push((pages, left, again));
+        // A few pages' worth may not be counted yet.
+        pages >= NEAR - (1 << 20) && left >= NEAR - (1 << 20) && again == 0
+    });
+    assert!(calm, "cache before and after, and what had to be read from the disk again: {seen:?}");
     // Without a limit the reader keeps all that it reads: whoever has memory left gives it up for that in the end.
-    let free = sandbox.named("free", &Wanted::default());
-    let other = Disk::new(FAR).unwrap();
-    all_of(&other, &free);
-    assert!(free.stats().unwrap().memory.cache >= FAR / 2, "{:?}", free.stats().unwrap().memory);
+    let mut kept = Vec::new();
+    let keeps = (0..LOOKS).any(|n| {
+        let (free, other) = (sandbox.named(&format!("free{n}"), &Wanted::default()), Disk::new(FAR).unwrap());
+        all_of(&other, &free);
+        kept.push(free.stats().unwrap().memory.cache);
+        kept[n] >= FAR / 2
+    });
+    assert!(keeps, "{kept:?}");
 }

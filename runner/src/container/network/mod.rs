@@ -5,12 +5,14 @@
 //! business. An interface with a route is [`internet`], one
 //! with neighbours [`bridge`]. Knows no container: it is given network namespaces.
 
+mod diversion;
 mod netlink;
 
 pub mod bridge;
 pub mod firewall;
 pub mod internet;
 pub mod nameserver;
+pub mod neighbours;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
@@ -125,7 +127,10 @@ fn socket(netns: BorrowedFd<'_>, family: AddressFamily) -> Result<OwnedFd, Error
 ///
 /// # Errors
 /// [`Error::Enter`] with what entering or `make` answers.
-fn within<T: Send>(netns: BorrowedFd<'_>, make: impl FnOnce() -> io::Result<T> + Send) -> Result<T, Error> {
+pub fn within<T: Send>(
+    netns: BorrowedFd<'_>,
+    make: impl FnOnce() -> io::Result<T> + Send,
+) -> Result<T, Error> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("netns".into()).spawn_scoped(scope, || {
             move_into_link_name_space(netns.as_fd(), Some(LinkNameSpaceType::Network))?;

@@ -1,10 +1,10 @@
 //! Sockets of a name server that is reached inside a container's network namespace and held outside.
 
-use super::{Error, within};
+use super::{Error, diversion, within};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// Where it is reached.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
@@ -22,22 +22,44 @@ pub struct Sockets {
     pub tcp: TcpListener,
 }
 
-/// Opens them in the network namespace of the calling thread, whose loopback device must be up.
+/// Opens them in the network namespace of the calling thread, whose loopback device must be up: on ports of the kernel's choice, to
+/// which the port leads. So a program there may listen at it on all of its addresses; what an earlier engine led elsewhere
+/// leads here now. Where netfilter is refused, in a container, they are at the port itself.
 ///
 /// # Errors
-/// `AddrInUse` if a program there has the port.
+/// What the kernel answers; in a container `AddrInUse` if a program there has the port.
 pub fn open() -> io::Result<Sockets> {
+    let (udp, tcp) = (udp_at(0)?, tcp_at(0)?);
+    let ports = (port(&tcp)?, port(&udp)?);
+    match diversion::lead(ADDRESS, PORT, ports.0, ports.1) {
+        Ok(()) => Ok(Sockets { udp: udp.into(), tcp: tcp.into() }),
+        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::PROTONOSUPPORT.raw_os_error()) => {
+            Ok(Sockets { udp: udp_at(PORT)?.into(), tcp: tcp_at(PORT)?.into() })
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn udp_at(port: u16) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let at = SocketAddr::from((ADDRESS, PORT));
     let udp = socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None)?;
-    // A name server of the container's own may want the port on all of its addresses.
-    sockopt::set_socket_reuseaddr(&udp, true)?;
-    bind(&udp, &at)?;
+    bind(&udp, &SocketAddr::from((ADDRESS, port)))?;
+    Ok(udp)
+}
+
+fn tcp_at(port: u16) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let tcp = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    // Connections of an earlier one may still be ending.
     sockopt::set_socket_reuseaddr(&tcp, true)?;
-    bind(&tcp, &at)?;
+    bind(&tcp, &SocketAddr::from((ADDRESS, port)))?;
     rustix::net::listen(&tcp, BACKLOG)?;
-    Ok(Sockets { udp: udp.into(), tcp: tcp.into() })
+    Ok(tcp)
+}
+
+fn port(socket: &OwnedFd) -> io::Result<u16> {
+    let address = SocketAddr::try_from(rustix::net::getsockname(socket)?)?;
+    Ok(address.port())
 }
 
 /// Opens them in `netns`.
@@ -78,3 +100,6 @@ pub fn connecting(netns: BorrowedFd<'_>, server: SocketAddr) -> Result<TcpStream
         Ok(socket.into())
     })
 }
+
+#[cfg(test)]
+mod tests;

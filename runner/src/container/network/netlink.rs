@@ -40,7 +40,7 @@ const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 /// An attribute that consists of attributes.
-const NESTED: u16 = 0x8000;
+pub(super) const NESTED: u16 = 0x8000;
 
 const AF_INET: u8 = 2;
 const IFF_UP: u32 = 1;
@@ -241,7 +241,7 @@ fn route_behind(address: Ipv4Addr, index: u32) -> Vec<u8> {
 }
 
 /// `struct rtattr`, padded to four bytes.
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     // Values are names, numbers and a few attributes, far below 64 KiB.
     let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
     let mut bytes = length.to_ne_bytes().to_vec();
@@ -251,7 +251,8 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn text(name: &str) -> Vec<u8> {
+/// A name as the kernel takes it.
+pub(super) fn text(name: &str) -> Vec<u8> {
     let mut bytes = name.as_bytes().to_vec();
     bytes.push(0);
     bytes

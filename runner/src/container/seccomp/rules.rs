@@ -42,8 +42,7 @@ const GROUPS: &[Group] = &[
         given: Given::Always,
         calls: "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek sendfile splice tee \
                 vmsplice copy_file_range readahead fadvise64 fsync fdatasync sync syncfs sync_file_range fallocate \
-                ftruncate truncate close close_range dup dup2 dup3 fcntl flock pipe pipe2 memfd_create memfd_secret \
-                cachestat",
+                ftruncate truncate close close_range dup dup2 dup3 fcntl flock pipe pipe2 memfd_secret cachestat",
     },
     Group {
         reason: "names, directories and attributes of files",
@@ -65,7 +64,7 @@ const GROUPS: &[Group] = &[
     Group {
         reason: "memory of the own process",
         given: Given::Always,
-        calls: "brk mmap munmap mremap mprotect madvise mincore msync mlock mlock2 mlockall munlock munlockall \
+        calls: "brk munmap mremap mprotect madvise mincore msync mlock mlock2 mlockall munlock munlockall \
                 remap_file_pages membarrier pkey_alloc pkey_free pkey_mprotect mseal map_shadow_stack",
     },
     Group {
@@ -107,7 +106,7 @@ const GROUPS: &[Group] = &[
     Group {
         reason: "System V and POSIX queues, semaphores and shared memory, within the IPC namespace",
         given: Given::Always,
-        calls: "msgget msgsnd msgrcv msgctl semget semop semtimedop semctl shmget shmat shmdt shmctl mq_open mq_unlink \
+        calls: "msgget msgsnd msgrcv msgctl semget semop semtimedop semctl shmat shmdt shmctl mq_open mq_unlink \
                 mq_timedsend mq_timedreceive mq_notify mq_getsetattr",
     },
     Group {
@@ -174,6 +173,12 @@ const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
 const TIOCSETD: u32 = 0x5423;
 
+const MAP_HUGETLB: u32 = 0x4_0000;
+const MFD_HUGETLB: u32 = 0x4;
+const SHM_HUGETLB: u32 = 0x800;
+/// What a host answers that has set none aside.
+const ENOMEM: u16 = 12;
+
 const AF_UNIX: u32 = 1;
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
@@ -222,6 +227,13 @@ pub(super) fn verdicts(profile: Profile, capabilities: u64) -> Vec<(&'static str
     verdicts.push(("ioctl", ask(1, terminal, Verdict::Allow)));
     verdicts
         .push(("personality", ask(0, PERSONALITIES.map(|p| (Match::Equal(p), Verdict::Allow)), refuse())));
+    // Huge pages are few, set aside by the administrator, and charged to nobody but by a controller that few hosts have.
+    for (name, argument, huge) in
+        [("mmap", 3, MAP_HUGETLB), ("memfd_create", 1, MFD_HUGETLB), ("shmget", 2, SHM_HUGETLB)]
+    {
+        let none = Verdict::Refuse(ENOMEM);
+        verdicts.push((name, ask(argument, [(Match::AnyBit(huge), none)], Verdict::Allow)));
+    }
     verdicts.push(("socket", sockets(profile)));
     verdicts.push(("setsockopt", socket_options()));
     let pair = [(Match::Equal(AF_UNIX), Verdict::Allow)];

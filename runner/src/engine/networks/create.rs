@@ -29,7 +29,7 @@ impl Networks {
         let mut taken: Vec<_> = known.networks.values().map(|n| n.subnet).collect();
         taken.extend(routes);
         let chosen = plan.is_some();
-        let Plan { subnet, gateway, range } = match plan {
+        let Plan { subnet, gateway, range, kept } = match plan {
             Some(plan) if taken.iter().any(|t| subnets::overlap(t, &plan.subnet)) => {
                 return Err(Error::Forbidden(
                     "invalid pool request: Pool overlaps with other one on this address space".into(),
@@ -40,9 +40,15 @@ impl Networks {
                 let subnet = subnets::free(&taken).ok_or_else(|| {
                     Error::Forbidden("all predefined address pools have been fully subnetted".into())
                 })?;
-                Plan { subnet, gateway: None, range: None }
+                Plan { subnet, gateway: None, range: None, kept: BTreeMap::new() }
             }
         };
+        let gateway = gateway.unwrap_or_else(|| subnets::first(subnet));
+        if let Some((name, address)) = kept.iter().find(|(_, address)| **address == gateway) {
+            return Err(Error::Network(format!(
+                "failed to allocate secondary ip address ({name}:{address}): Address already in use"
+            )));
+        }
         let network = Network {
             id: crate::engine::create::identifier()?,
             name: request.name.clone(),
@@ -50,11 +56,13 @@ impl Networks {
             number,
             subnet,
             chosen,
-            gateway: gateway.unwrap_or_else(|| subnets::first(subnet)),
+            gateway,
             range,
+            kept,
             internal: request.internal,
             attachable: request.attachable,
             options: request.options.clone(),
+            ipam_options: request.ipam.options.clone(),
             labels: request.labels.clone(),
         };
         self.save(&network)?;

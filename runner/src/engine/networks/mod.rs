@@ -58,6 +58,9 @@ pub struct Network {
     /// Those that containers get that ask for none.
     #[serde(default)]
     pub range: Option<Ipv4Net>,
+    /// Those that no container gets, by what has them.
+    #[serde(default)]
+    pub kept: BTreeMap<String, Ipv4Addr>,
     /// Whether it leads nowhere.
     pub internal: bool,
     /// As it was asked for; without a meaning here.
@@ -65,6 +68,9 @@ pub struct Network {
     /// Options of the driver.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+    /// Options of the addresses' driver; without a meaning here.
+    #[serde(default)]
+    pub ipam_options: BTreeMap<String, String>,
     /// Labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -225,18 +231,20 @@ impl Networks {
     fn take(&self, network: &Network, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
         let mut known = self.lock();
         let taken = known.taken.entry(network.id.clone()).or_default();
+        let kept = |address: &Ipv4Addr| network.kept.values().any(|kept| kept == address);
         let address = match wanted {
             Some(address) if !subnets::usable(network.subnet, network.gateway, address) => {
                 return Err(Error::invalid(format!(
                     "invalid address {address}: it does not belong to any of this network's subnets, or is the gateway's"
                 )));
             }
-            Some(address) if taken.contains(&address) => {
+            Some(address) if taken.contains(&address) || kept(&address) => {
                 return Err(Error::Forbidden("Address already in use".into()));
             }
             Some(address) => address,
             None => {
-                subnets::next(network.subnet, network.gateway, network.range, taken).ok_or_else(|| {
+                let free = |address: &Ipv4Addr| !taken.contains(address) && !kept(address);
+                subnets::next(network.subnet, network.gateway, network.range, free).ok_or_else(|| {
                     Error::Forbidden(format!(
                         "no available IPv4 addresses on this network's address pools: {}",
                         network.name

@@ -50,6 +50,8 @@ pub struct Ipam {
     #[serde(deserialize_with = "nullable")]
     pub driver: String,
     #[serde(deserialize_with = "nullable")]
+    pub options: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
     pub config: Vec<IpamConfig>,
 }
 
@@ -100,6 +102,8 @@ pub(super) const NEIGHBOURS: &str = "com.docker.network.bridge.enable_icc";
 pub(super) const MTU: &str = "com.docker.network.driver.mtu";
 /// Where published ports listen.
 pub(super) const BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
+/// How all options begin that Docker's drivers read: one that is not understood here would change something there.
+const DRIVERS: &str = "com.docker.network.";
 /// Whether addresses are hidden behind the host's: always.
 const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
 
@@ -160,6 +164,8 @@ fn options(options: &BTreeMap<String, String>) -> Result<(), Error> {
             MASQUERADE => value == "true",
             MTU => value.parse::<u32>().is_ok_and(|mtu| (68..=65_535).contains(&mtu)),
             BINDING => value.parse::<Ipv4Addr>().is_ok(),
+            // Other programs' notes, which no driver reads.
+            other if !other.starts_with(DRIVERS) => true,
             _ => {
                 return Err(Error::invalid(format!(
                     "--opt {key}: only {NEIGHBOURS}, {MTU} and {BINDING} are understood"
@@ -174,14 +180,11 @@ fn options(options: &BTreeMap<String, String>) -> Result<(), Error> {
 }
 
 fn plan(wanted: &IpamConfig) -> Result<Option<Plan>, Error> {
-    if !wanted.auxiliary_addresses.is_empty() {
-        return Err(Error::invalid("--aux-address is not there: give an --ip-range that leaves them out"));
-    }
     if wanted.subnet.is_empty() {
-        if wanted.ip_range.is_empty() && wanted.gateway.is_empty() {
+        if wanted.ip_range.is_empty() && wanted.gateway.is_empty() && wanted.auxiliary_addresses.is_empty() {
             return Ok(None);
         }
-        return Err(Error::invalid("--gateway and --ip-range go with a --subnet"));
+        return Err(Error::invalid("--gateway, --ip-range and --aux-address go with a --subnet"));
     }
     let net = |text: &str| {
         text.parse::<Ipv4Net>().map_err(|_| {
@@ -196,8 +199,10 @@ fn plan(wanted: &IpamConfig) -> Result<Option<Plan>, Error> {
             subnet.trunc()
         )));
     }
-    if !(8..=29).contains(&subnet.prefix_len()) {
-        return Err(Error::invalid(format!("invalid subnet {subnet}: from /8 to /29 are")));
+    if !(8..=30).contains(&subnet.prefix_len()) {
+        return Err(Error::invalid(format!(
+            "invalid subnet {subnet}: from /8 to /30 are, for there are a gateway and a container"
+        )));
     }
     if !subnet.addr().is_private() {
         return Err(Error::invalid(format!(
@@ -219,7 +224,21 @@ fn plan(wanted: &IpamConfig) -> Result<Option<Plan>, Error> {
     if let Some(range) = range.filter(|range| !subnet.contains(range)) {
         return Err(Error::invalid(format!("no matching subnet for range {range}")));
     }
-    Ok(Some(Plan { subnet, gateway, range }))
+    let kept = wanted.auxiliary_addresses.iter().map(|one| kept(one, subnet)).collect::<Result<_, _>>()?;
+    Ok(Some(Plan { subnet, gateway, range, kept }))
+}
+
+/// An address that is something else's, by what has it.
+fn kept((name, text): (&String, &String), subnet: Ipv4Net) -> Result<(String, Ipv4Addr), Error> {
+    let address = text.parse().map_err(|_| {
+        Error::invalid(format!("non parsable secondary ip address ({name}:{text}) passed for network"))
+    })?;
+    if subnet.contains(&address) {
+        return Ok((name.clone(), address));
+    }
+    Err(Error::Forbidden(format!(
+        "auxiliary address: ({name}:{address}) must belong to the master pool: {subnet}"
+    )))
 }
 
 /// A hardware address as it is written: `02:42:ac:11:00:02`.
@@ -259,12 +278,15 @@ mod tests {
             (serde_json::json!({"Name": ""}), "invalid network name"),
             (serde_json::json!({"Name": "a", "Driver": "overlay"}), "overlay"),
             (serde_json::json!({"Name": "a", "EnableIPv6": true}), "--ipv6"),
-            (serde_json::json!({"Name": "a", "Options": {"x": "y"}}), "--opt x"),
+            (
+                serde_json::json!({"Name": "a", "Options": {"com.docker.network.bridge.name": "br0"}}),
+                "bridge.name",
+            ),
             (serde_json::json!({"Name": "a", "Options": {MTU: "7"}}), "mtu=7"),
             (ipam(serde_json::json!({"Subnet": "rubbish"})), "invalid subnet rubbish"),
             (ipam(serde_json::json!({"Subnet": "172.30.0.1/16"})), "172.30.0.0/16"),
             (ipam(serde_json::json!({"Subnet": "8.8.8.0/24"})), "private"),
-            (ipam(serde_json::json!({"Subnet": "10.0.0.0/31"})), "/29"),
+            (ipam(serde_json::json!({"Subnet": "10.0.0.0/31"})), "/30"),
             (
                 ipam(serde_json::json!({"Subnet": "10.1.0.0/24", "Gateway": "10.2.0.1"})),
                 "no matching subnet for gateway",
@@ -274,6 +296,15 @@ mod tests {
                 "no matching subnet",
             ),
             (ipam(serde_json::json!({"Gateway": "10.2.0.1"})), "--subnet"),
+            (ipam(serde_json::json!({"AuxiliaryAddresses": {"a": "10.2.0.1"}})), "--subnet"),
+            (
+                ipam(serde_json::json!({"Subnet": "10.1.0.0/24", "AuxiliaryAddresses": {"a": "10.2.0.1"}})),
+                "auxiliary address: (a:10.2.0.1) must belong to the master pool: 10.1.0.0/24",
+            ),
+            (
+                ipam(serde_json::json!({"Subnet": "10.1.0.0/24", "AuxiliaryAddresses": {"a": "x"}})),
+                "non parsable secondary ip address (a:x)",
+            ),
         ] {
             let said = refused(body);
             assert!(said.contains(words), "{said}");

@@ -1,11 +1,11 @@
 //! Which addresses a network has, and which of them is free. Pure, but for [`routes`].
 
 use ipnet::Ipv4Net;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 /// The addresses of a network that somebody asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
     /// All of them.
     pub(super) subnet: Ipv4Net,
@@ -13,6 +13,8 @@ pub(super) struct Plan {
     pub(super) gateway: Option<Ipv4Addr>,
     /// Those that containers get that ask for none.
     pub(super) range: Option<Ipv4Net>,
+    /// Those that no container gets, by what has them.
+    pub(super) kept: BTreeMap<String, Ipv4Addr>,
 }
 
 /// The subnets that networks get which ask for none: Docker's.
@@ -43,17 +45,16 @@ pub(super) fn usable(subnet: Ipv4Net, gateway: Ipv4Addr, address: Ipv4Addr) -> b
     subnet.contains(&address) && !ends.contains(&address)
 }
 
-/// The first address that nobody has.
+/// The first usable address that is free.
 pub(super) fn next(
     subnet: Ipv4Net,
     gateway: Ipv4Addr,
     range: Option<Ipv4Net>,
-    taken: &BTreeSet<Ipv4Addr>,
+    free: impl Fn(&Ipv4Addr) -> bool,
 ) -> Option<Ipv4Addr> {
     let range = range.unwrap_or(subnet);
     let (first, last) = (range.network().to_bits(), range.broadcast().to_bits());
-    let free = |a: &Ipv4Addr| usable(subnet, gateway, *a) && !taken.contains(a);
-    (first..=last).map(Ipv4Addr::from_bits).find(free)
+    (first..=last).map(Ipv4Addr::from_bits).find(|a| usable(subnet, gateway, *a) && free(a))
 }
 
 /// Ranges that the host reaches otherwise than by its default route and by interfaces that begin with `own`: a network
@@ -92,15 +93,14 @@ mod tests {
     #[test]
     fn addresses_are_handed_out_in_order_and_never_the_ends() {
         let (subnet, gateway) = (net("10.1.0.0/29"), Ipv4Addr::new(10, 1, 0, 1));
-        let mut taken = BTreeSet::new();
-        let mut seen = Vec::new();
-        while let Some(address) = next(subnet, gateway, None, &taken) {
-            taken.insert(address);
-            seen.push(address.octets()[3]);
+        let mut taken = Vec::new();
+        while let Some(address) = next(subnet, gateway, None, |a| !taken.contains(a)) {
+            taken.push(address);
         }
+        let seen: Vec<u8> = taken.iter().map(|address| address.octets()[3]).collect();
         assert_eq!(seen, [2, 3, 4, 5, 6]);
         let range = Some(net("10.1.0.4/30"));
-        assert_eq!(next(subnet, gateway, range, &BTreeSet::new()), Some(Ipv4Addr::new(10, 1, 0, 4)));
+        assert_eq!(next(subnet, gateway, range, |_| true), Some(Ipv4Addr::new(10, 1, 0, 4)));
         assert!(!usable(subnet, gateway, Ipv4Addr::new(10, 2, 0, 3)) && !usable(subnet, gateway, gateway));
     }
 
