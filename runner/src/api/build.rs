@@ -20,12 +20,14 @@ use futures_util::StreamExt;
 use hyper::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use tokio::sync::mpsc;
 
 /// How many pieces may wait for a client that does not read.
 const WAITING: usize = 64;
+/// Bytes that are kept of what a build does not say.
+const UNSAID: usize = 1 << 20;
 /// The header that carries secrets, by id, in base64 of JSON whose values are base64.
 const SECRETS: &str = "x-sandlot-secrets";
 
@@ -85,6 +87,24 @@ enum Said {
     Id,
 }
 
+/// What a build that says its id alone would have said, for the case that it fails: the last of it.
+#[derive(Debug, Default)]
+struct Unsaid {
+    lines: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Unsaid {
+    fn keep(&mut self, line: Value) {
+        let line = format!("{line}\n");
+        self.bytes += line.len();
+        self.lines.push_back(line);
+        while self.bytes > UNSAID {
+            self.bytes -= self.lines.pop_front().map_or(self.bytes, |first| first.len());
+        }
+    }
+}
+
 /// Carries a build out, until it is through, is cancelled, or the client is gone.
 async fn work(
     engine: Engine,
@@ -96,9 +116,14 @@ async fn work(
     let (out, mut told) = mpsc::channel(WAITING);
     let passed = lines.clone();
     let telling = async move {
+        let mut unsaid = Unsaid::default();
         while let Some(told) = told.recv().await {
             let line = match told {
-                Told::Text(_) | Told::Pull(_) if said == Said::Id => continue,
+                Told::Text(text) if said == Said::Id => {
+                    unsaid.keep(json!({ "stream": text }));
+                    continue;
+                }
+                Told::Pull(_) if said == Said::Id => continue,
                 Told::Text(text) => json!({ "stream": text }),
                 Told::Pull(line) => line,
                 Told::Image(id) if said == Said::Id => json!({ "stream": format!("{id}\n") }),
@@ -107,16 +132,20 @@ async fn work(
             // A client that left is noticed elsewhere.
             passed.send(format!("{line}\n")).await.unwrap_or_default();
         }
+        unsaid
     };
     let building = build.run(engine, out);
     let over = async {
         tokio::select! { () = peer.gone() => {}, () = lines.closed() => {}, () = named.asked() => {} }
     };
     let done = tokio::select! {
-        (done, ()) = async { tokio::join!(building, telling) } => done,
-        () = over => Err(build::Error::Canceled),
+        both = async { tokio::join!(building, telling) } => both,
+        () = over => (Err(build::Error::Canceled), Unsaid::default()),
     };
-    if let Err(error) = done {
+    if let (Err(error), unsaid) = done {
+        for line in unsaid.lines {
+            lines.send(line).await.unwrap_or_default();
+        }
         let message = error.to_string();
         let line = json!({ "errorDetail": { "code": error.code(), "message": message }, "error": message });
         lines.send(format!("{line}\n")).await.unwrap_or_default();

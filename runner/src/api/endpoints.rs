@@ -60,7 +60,7 @@ fn shown(engine: &Engine, record: &Record, endpoint: &Endpoint) -> Value {
     let names = network.as_ref().filter(|n| !n.predefined()).map(|_| endpoint.names(record));
     json!({
         "IPAMConfig": endpoint.wanted.map(|address| json!({ "IPv4Address": address })),
-        "Links": null,
+        "Links": Some(&endpoint.links).filter(|links| !links.is_empty()),
         "Aliases": (!endpoint.aliases.is_empty()).then_some(&endpoint.aliases),
         "MacAddress": live.map(hardware).unwrap_or_default(),
         "DriverOpts": null,

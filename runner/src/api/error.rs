@@ -33,9 +33,11 @@ impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
         use engine::Error as E;
         let status = match &error {
-            E::NotFound { .. } | E::NoVolume(_) | E::NoNetwork(_) | E::NoCheckpoint { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            E::NotFound { .. }
+            | E::NoVolume(_)
+            | E::NoDriver(_)
+            | E::NoNetwork(_)
+            | E::NoCheckpoint { .. } => StatusCode::NOT_FOUND,
             E::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             E::Forbidden(_) => StatusCode::FORBIDDEN,
             E::Conflict(_) => StatusCode::CONFLICT,

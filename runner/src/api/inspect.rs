@@ -121,6 +121,11 @@ fn in_all(engine: &Engine, record: &Record, written: u64) -> u64 {
 fn whole(engine: &Engine, container: &Container, record: &Record) -> Value {
     let command = command(record);
     let (path, arguments) = command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
+    let mut host = super::configuration::host(record);
+    let links = engine.links_of(record);
+    if !links.is_empty() {
+        host["Links"] = json!(links);
+    }
     json!({
         "Id": record.id,
         "Created": record.created.to_string(),
@@ -140,7 +145,7 @@ fn whole(engine: &Engine, container: &Container, record: &Record) -> Value {
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": Some(engine.execs_of(&record.id)).filter(|ids| !ids.is_empty()),
-        "HostConfig": super::configuration::host(record),
+        "HostConfig": host,
         "GraphDriver": { "Name": "overlay2", "Data": { "UpperDir": container.dir.join("upper"), "WorkDir": container.dir.join("work") } },
         "Mounts": mounts(engine, record),
         "Config": super::configuration::config(record),

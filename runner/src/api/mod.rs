@@ -38,6 +38,7 @@ mod stats;
 mod system;
 mod transfer;
 mod unknown;
+mod unread;
 mod version;
 mod volumes;
 mod websocket;
@@ -151,15 +152,18 @@ async fn serve(listener: UnixListener, engine: Engine, policy: Policy) {
 }
 
 async fn connection(stream: UnixStream, router: axum::Router) {
-    let peer = peer::Peer::of(&stream);
+    let (peer, left) = (peer::Peer::of(&stream), unread::Left::default());
+    let (to_peer, watched) = (peer.clone(), left.clone());
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         let router = router.clone();
-        request.extensions_mut().insert(peer.clone());
+        request.extensions_mut().insert(to_peer.clone());
+        let (request, rest) = unread::watched(request, &watched);
         async move {
-            match version::without(request.map(axum::body::Body::new)) {
-                Ok(request) => router.oneshot(request).await,
-                Err(refusal) => Ok(system::headers(refusal.into_response()).await),
-            }
+            let answer = match version::without(request) {
+                Ok(request) => router.oneshot(request).await?,
+                Err(refusal) => system::headers(refusal.into_response()).await,
+            };
+            Ok::<_, std::convert::Infallible>(rest.settled(answer).await)
         }
     });
     let done = hyper::server::conn::http1::Builder::new()
@@ -170,5 +174,10 @@ async fn connection(stream: UnixStream, router: axum::Router) {
     if let Err(e) = done {
         // A client that went away in the middle is no concern of ours.
         tracing::debug!("connection: {e}");
+    }
+    if left.any()
+        && let Some(stream) = peer.stream()
+    {
+        unread::thrown_away(stream).await;
     }
 }

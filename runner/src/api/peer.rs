@@ -19,6 +19,12 @@ impl Peer {
         Self(stream.as_fd().try_clone_to_owned().ok().map(Arc::new))
     }
 
+    /// Their connection once more; none if it can not be had.
+    pub(super) fn stream(&self) -> Option<UnixStream> {
+        let fd = self.0.as_ref()?.try_clone().ok()?;
+        UnixStream::from_std(fd.into()).ok()
+    }
+
     /// Returns when they are gone altogether; who has only stopped to send is not.
     pub(super) async fn gone(&self) {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -150,4 +150,17 @@ mod tests {
         }
         assert!(missing.is_empty(), "docs/docker-api.md does not list {missing:?}");
     }
+
+    #[test]
+    fn the_document_lists_our_own_calls() {
+        let (document, source) = (include_str!("../../../docs/docker-api.md"), include_str!("router.rs"));
+        let product = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let routes = product.split(".route(&path(\"").skip(1).filter_map(|rest| rest.split_once('"'));
+        for (route, rest) in routes {
+            for method in methods(rest) {
+                let call = format!("`{method} …/{route}`");
+                assert!(document.contains(&call), "docs/docker-api.md does not list {call}");
+            }
+        }
+    }
 }

@@ -15,9 +15,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
-/// How many bytes of a refused archive are read before the answer.
-const REST: u64 = 64 << 20;
-
 /// `POST /images/load`: an archive as `docker save` or skopeo writes it.
 pub(super) async fn load(State(engine): State<Engine>, request: Request) -> Answer {
     let names = archive(engine.clone(), request, |engine, reader| Ok(engine.images.load(reader)?)).await?;
@@ -49,16 +46,8 @@ async fn archive<T: Send + 'static>(
     let stream = request.into_body().into_data_stream().map(|piece| piece.map_err(std::io::Error::other));
     let reader = tokio_util::io::StreamReader::new(Box::pin(stream));
     let mut reader = tokio_util::io::SyncIoBridge::new(reader);
-    let read = move || {
-        let done = f(&engine, &mut reader);
-        if done.is_err() {
-            // A client that still writes would not see the answer; one that does not end is not waited for.
-            std::io::copy(&mut std::io::Read::take(&mut reader, REST), &mut std::io::sink())
-                .unwrap_or_default();
-        }
-        done
-    };
-    tokio::task::spawn_blocking(read).await.map_err(|e| Error::bad(e.to_string()))?
+    let read = tokio::task::spawn_blocking(move || f(&engine, &mut reader));
+    read.await.map_err(|e| Error::bad(e.to_string()))?
 }
 
 /// `POST /images/create`: pull (`fromImage`), or import (`fromSrc=-`).

@@ -117,7 +117,8 @@ pub(super) async fn write(client: &Client, call: Call, file: Option<&Path>) -> R
 async fn source(file: Option<&Path>) -> Result<Box<dyn AsyncRead + Send + Unpin>, Error> {
     match file {
         Some(path) => {
-            let file = tokio::fs::File::open(path).await.map_err(Error::io(path.display().to_string()))?;
+            let file =
+                tokio::fs::File::open(path).await.map_err(Error::io(format!("open {}", path.display())))?;
             Ok(Box::new(file))
         }
         None if std::io::stdin().is_terminal() => {

@@ -62,7 +62,10 @@ pub(super) async fn attach(
 ) -> Result<u8, Error> {
     let state: Value = client.json(Call::container(Method::GET, name, "json")).await?;
     if start.is_none() && state["State"]["Running"] != Value::Bool(true) {
-        return Err(Error::Invalid(format!("{name} does not run; `sandlot start -a {name}` starts it")));
+        return Err(Error::Invalid("You cannot attach to a stopped container, start it first".into()));
+    }
+    if start.is_none() && state["State"]["Paused"] == Value::Bool(true) {
+        return Err(Error::Invalid("You cannot attach to a paused container, unpause it first".into()));
     }
     let tty = state["Config"]["Tty"] == Value::Bool(true);
     let stdin = wish.stdin && state["Config"]["OpenStdin"] == Value::Bool(true);

@@ -99,6 +99,9 @@ pub(super) struct ContainerOptions {
     /// Whether to pull the image first: always, missing, never
     #[arg(long, default_value = "missing", value_parser = ["always", "missing", "never"])]
     pub(super) pull: String,
+    /// Say nothing of pulling it
+    #[arg(short, long)]
+    pub(super) quiet: bool,
     #[command(flatten)]
     limits: Limits,
     #[command(flatten)]

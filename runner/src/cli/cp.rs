@@ -12,7 +12,7 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -64,21 +64,23 @@ impl Cp {
             ((Some(_), _), (Some(_), _)) => {
                 return Err(Error::Invalid("copying between containers is not supported".into()));
             }
-            _ => return Err(Error::Invalid("name a container on one side: container:path".into())),
+            _ => {
+                let words = "must specify at least one container source: container:path";
+                return Err(Error::Invalid(words.into()));
+            }
         }
-        if !self.quiet && self.target != "-" {
+        if !self.quiet && self.target != "-" && std::io::stderr().is_terminal() {
             eprintln!("Successfully copied to {}", self.target);
         }
         Ok(0)
     }
 
     async fn copy_out(&self, client: &Client, container: &str, path: &str, to: &str) -> Result<(), Error> {
-        let missing = || Error::Invalid(format!("Could not find the file {path} in container {container}"));
         let mut from = path.to_owned();
-        let mut found = stat(client, container, &from).await?.ok_or_else(missing)?;
+        let mut found = there(client, container, &from).await?;
         if self.follow_link && found.mode & LINK != 0 {
             from = found.link;
-            found = stat(client, container, &from).await?.ok_or_else(missing)?;
+            found = there(client, container, &from).await?;
         }
         if to == "-" {
             return archives::write(client, archive(Method::GET, container, &from), None).await;
@@ -130,7 +132,7 @@ impl Cp {
         }
         let metadata =
             if self.follow_link { std::fs::metadata(from) } else { std::fs::symlink_metadata(from) };
-        let directory = metadata.map_err(Error::io(from))?.is_dir();
+        let directory = metadata.map_err(Error::io(format!("lstat {}", whole(from))))?.is_dir();
         let source = if self.follow_link {
             std::fs::canonicalize(from).map_err(Error::io(from))?
         } else {
@@ -139,9 +141,9 @@ impl Cp {
         let (into, shown) = match (there, directory) {
             (Some(true), _) if only_content(from) => (PathBuf::from(&to), OsString::from(".")),
             (Some(true), _) => (PathBuf::from(&to), own_name(from)?),
-            (Some(false), true) => return Err(Error::Invalid("cannot copy a directory onto a file".into())),
+            (Some(false), true) => return Err(Error::Invalid("cannot copy directory".into())),
             (None, false) if to.ends_with('/') => {
-                return Err(Error::Invalid(format!("no such directory: {container}:{path}")));
+                return Err(Error::Invalid("no such directory".into()));
             }
             _ => file_target(to.trim_end_matches('/'))?,
         };
@@ -192,6 +194,15 @@ async fn stat(client: &Client, container: &str, path: &str) -> Result<Option<Fou
     Ok(Some(Found { mode: found["mode"].as_u64().ok_or_else(wrong)?, link }))
 }
 
+/// What stands at a path; an answer without a body cannot say why nothing does, so the engine is asked again.
+async fn there(client: &Client, container: &str, path: &str) -> Result<Found, Error> {
+    if let Some(found) = stat(client, container, path).await? {
+        return Ok(found);
+    }
+    client.done(archive(Method::GET, container, path)).await?;
+    Err(Error::Protocol(format!("{path} came just now")))
+}
+
 /// The directory of a file that is to be, and its name.
 fn file_target(path: &str) -> Result<(PathBuf, OsString), Error> {
     let none = || Error::Invalid(format!("no such directory: {path}"));
@@ -210,6 +221,11 @@ fn own_name(path: &str) -> Result<OsString, Error> {
     }
     let whole = std::fs::canonicalize(path).map_err(Error::io(path))?;
     Ok(whole.file_name().unwrap_or(OsStr::new(".")).to_owned())
+}
+
+/// A path from the root.
+fn whole(path: &str) -> String {
+    std::path::absolute(path).map_or_else(|_| path.to_owned(), |whole| whole.display().to_string())
 }
 
 fn make_directory(path: &Path, mode: u64) -> Result<(), Error> {

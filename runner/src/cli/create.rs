@@ -32,6 +32,8 @@ pub(super) struct Options {
     platform: Option<String>,
     cidfile: Option<PathBuf>,
     pull: String,
+    /// What is said of pulling it.
+    told: Told,
     /// Whether the container is removed at its end.
     pub(super) remove: bool,
 }
@@ -44,6 +46,7 @@ impl Options {
             platform: options.platform.clone(),
             cidfile: options.cidfile.clone(),
             pull: options.pull.clone(),
+            told: if options.quiet { Told::Nothing } else { Told::Aside },
             remove: options.rm,
         }
     }
@@ -60,7 +63,7 @@ pub(super) async fn create(client: &Client, options: &Options, creation: Creatio
     }
     if let Some(path) = options.cidfile.as_ref().filter(|path| path.exists()) {
         return Err(Error::Invalid(format!(
-            "{} exists already; remove it or name another --cidfile",
+            "container ID file found, make sure the other container isn't running or delete {}",
             path.display()
         )));
     }
@@ -75,12 +78,14 @@ pub(super) async fn create(client: &Client, options: &Options, creation: Creatio
         call.json(&creation)
     };
     if options.pull == "always" {
-        transfer::pull(client, image, options.platform.as_deref(), Told::Aside).await?;
+        transfer::pull(client, image, options.platform.as_deref(), options.told).await?;
     }
     let created: Created = match client.json(call()?).await {
         Err(Error::Refused { status: StatusCode::NOT_FOUND, .. }) if options.pull == "missing" => {
-            eprintln!("Unable to find image '{image}' locally");
-            transfer::pull(client, image, options.platform.as_deref(), Told::Aside).await?;
+            if options.told != Told::Nothing {
+                eprintln!("Unable to find image '{image}' locally");
+            }
+            transfer::pull(client, image, options.platform.as_deref(), options.told).await?;
             client.json(call()?).await?
         }
         other => other?,

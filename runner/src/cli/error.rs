@@ -31,7 +31,7 @@ pub(super) enum Error {
     #[error("talking to the engine: {0}")]
     Protocol(String),
     /// A file or a terminal.
-    #[error("{what}: {source}")]
+    #[error("{what}: {}", words(.source))]
     Io {
         /// What was tried.
         what: String,
@@ -66,6 +66,11 @@ impl Error {
         move |source| Self::Io { what, source }
     }
 
+    /// Whether the engine knows no such thing.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })
+    }
+
     /// The exit code of the whole program.
     pub(super) fn code(&self) -> u8 {
         match self {
@@ -85,6 +90,12 @@ impl Error {
         };
         Self::Run { code, source: Box::new(self) }
     }
+}
+
+/// What the system said, in Go's words: small letters, no number.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 /// The exit code that the engine's words about a start mean.

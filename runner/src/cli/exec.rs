@@ -23,6 +23,9 @@ pub(super) struct Exec {
     /// Give the process a terminal
     #[arg(short, long)]
     tty: bool,
+    /// Refused: no process gets rights on the host
+    #[arg(long)]
+    privileged: bool,
     /// Set an environment variable
     #[arg(short, long, value_parser = values::env)]
     env: Vec<String>,
@@ -59,9 +62,7 @@ impl Exec {
 
     async fn inner(self, client: &Client) -> Result<u8, Error> {
         if self.tty && self.interactive && !self.detach && !std::io::stdin().is_terminal() {
-            return Err(Error::Invalid(
-                "the input device is not a TTY: leave -t away, or type it in a terminal".into(),
-            ));
+            return Err(Error::Invalid("the input device is not a TTY".into()));
         }
         let mut env = values::env_files(&self.env_file).map_err(Error::Invalid)?;
         env.extend(self.env);
@@ -70,6 +71,7 @@ impl Exec {
             "AttachStdout": !self.detach,
             "AttachStderr": !self.detach,
             "Tty": self.tty,
+            "Privileged": self.privileged,
             "Cmd": self.command,
             "Env": values::resolve(env, |name| std::env::var(name).ok()),
             "User": self.user,

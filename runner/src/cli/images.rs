@@ -147,7 +147,13 @@ impl Rmi {
         for image in &self.images {
             let call = Call::new(Method::DELETE, format!("/images/{image}"))
                 .query("force", if self.force { "1" } else { "0" });
-            let gone: Vec<Value> = failures.note(client.json(call).await)?.unwrap_or_default();
+            let gone: Vec<Value> = match client.json(call).await {
+                Err(gone) if self.force && gone.is_absence() => {
+                    eprintln!("{gone}");
+                    continue;
+                }
+                other => failures.note(other)?.unwrap_or_default(),
+            };
             for (what, name) in gone.iter().filter_map(|g| g.as_object()).flatten() {
                 format::line(&format!("{what}: {}", format::text(name)))?;
             }

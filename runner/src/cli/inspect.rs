@@ -107,6 +107,7 @@ impl Port {
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         let found: Value = client.json(Call::container(Method::GET, &self.container, "json")).await?;
+        let asked = self.port.clone();
         let wanted = self.port.map(|port| if port.contains('/') { port } else { format!("{port}/tcp") });
         let mut lines = String::new();
         for (port, places) in found["NetworkSettings"]["Ports"].as_object().into_iter().flatten() {
@@ -121,9 +122,11 @@ impl Port {
             }
         }
         match wanted {
-            Some(wanted) if lines.is_empty() => {
-                Err(Error::Invalid(format!("no public port '{wanted}' published for {}", self.container)))
-            }
+            Some(_) if lines.is_empty() => Err(Error::Invalid(format!(
+                "Error: No public port '{}' published for {}",
+                asked.unwrap_or_default(),
+                self.container
+            ))),
             _ => format::print(&lines).map(|()| 0),
         }
     }

@@ -82,7 +82,19 @@ impl Rm {
                 .query("force", switch(self.force))
                 .query("v", switch(self.volumes))
         };
-        each::container(client, &self.containers, call).await
+        let mut failures = each::Failures::default();
+        for name in &self.containers {
+            match client.done(call(name)).await {
+                // It is told, but it is as it should be.
+                Err(gone) if self.force && gone.is_absence() => eprintln!("{gone}"),
+                other => {
+                    if failures.note(other)?.is_some() {
+                        format::line(name)?;
+                    }
+                }
+            }
+        }
+        failures.code()
     }
 }
 
@@ -148,6 +160,8 @@ impl Rename {
     /// Runs it.
     pub(super) async fn run(self, client: &Client) -> Result<u8, Error> {
         let call = Call::container(Method::POST, &self.container, "rename").query("name", &self.name);
-        client.done(call).await.map(|()| 0)
+        let failed =
+            |e| Error::Invalid(format!("{e}\nError: failed to rename container named {}", self.container));
+        client.done(call).await.map(|()| 0).map_err(failed)
     }
 }

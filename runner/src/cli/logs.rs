@@ -16,8 +16,11 @@ pub(super) struct Logs {
     /// Show when each line was printed
     #[arg(short, long)]
     timestamps: bool,
+    /// Show also what the log driver was told to keep: labels and variables
+    #[arg(long)]
+    details: bool,
     /// The last this many lines
-    #[arg(short = 'n', long, default_value = "all", value_name = "N")]
+    #[arg(short = 'n', long, default_value = "all", value_name = "N", allow_hyphen_values = true)]
     tail: String,
     /// Only what was printed since then: a time, seconds since 1970, or how long ago (10m)
     #[arg(long, value_parser = super::values::moment)]
@@ -40,6 +43,7 @@ impl Logs {
             .query("stderr", "1")
             .query("follow", switch(self.follow))
             .query("timestamps", switch(self.timestamps))
+            .query("details", switch(self.details))
             .query("tail", &self.tail);
         for (name, value) in [("since", &self.since), ("until", &self.until)] {
             if let Some(value) = value {

@@ -55,9 +55,6 @@ use command::Command;
 use error::Error;
 use std::process::ExitCode;
 
-/// What a command line that is not understood ends with, as Docker's.
-const NOT_UNDERSTOOD: u8 = 125;
-
 /// Containers in a few milliseconds, by Docker's verbs
 #[derive(Debug, Parser)]
 #[command(
@@ -112,10 +109,25 @@ pub fn run(arguments: Vec<String>) -> ExitCode {
         Err(told) => {
             // Where not even this can be printed, the exit code must do.
             told.print().unwrap_or_default();
-            return ExitCode::from(if told.use_stderr() { NOT_UNDERSTOOD } else { 0 });
+            return ExitCode::from(if told.use_stderr() { not_understood(&told) } else { 0 });
         }
     };
     ended(execute(arguments))
+}
+
+/// What a command line that is not understood ends with, as Docker's: 1 where words are missing, too many, or no command, 125
+/// where it is an option.
+fn not_understood(told: &clap::Error) -> u8 {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let word = match told.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => word.as_str(),
+        _ => "",
+    };
+    match told.kind() {
+        ErrorKind::MissingRequiredArgument | ErrorKind::InvalidSubcommand => 1,
+        ErrorKind::UnknownArgument if !word.starts_with('-') => 1,
+        _ => 125,
+    }
 }
 
 /// The common kind of `run`, where an engine takes it in one call.

@@ -30,7 +30,7 @@ pub(super) struct NetworkOptions {
     /// Say that the container listens on a port: port[/udp]
     #[arg(long, value_parser = expose, value_name = "PORT")]
     expose: Vec<Vec<String>>,
-    /// Refused: containers of a network find each other by name
+    /// Give another container a name: container[:name]
     #[arg(long, value_name = "CONTAINER")]
     link: Vec<String>,
     /// The container's domain name
@@ -72,6 +72,9 @@ impl NetworkOptions {
         endpoint.extend(self.mac_address.map(|mac| ("MacAddress".to_owned(), Value::from(mac))));
         if !self.network_alias.is_empty() {
             endpoint.insert("Aliases".to_owned(), json!(self.network_alias));
+        }
+        if !self.link.is_empty() {
+            endpoint.insert("Links".to_owned(), json!(self.link));
         }
         endpoints.insert(first.to_owned(), Value::Object(endpoint));
         first.clone_into(&mut host.network_mode);

@@ -223,7 +223,7 @@ impl Prune {
 /// Remove networks
 #[derive(Debug, Args)]
 pub(super) struct Rm {
-    /// Without a meaning here
+    /// One that is not there is no error
     #[arg(short, long)]
     force: bool,
     /// Names or ids
@@ -233,7 +233,18 @@ pub(super) struct Rm {
 
 impl Rm {
     async fn run(self, client: &Client) -> Result<u8, Error> {
-        let call = |name: &str| Call::new(Method::DELETE, format!("/networks/{}", segment(name)));
-        each::container(client, &self.networks, call).await
+        let mut failures = each::Failures::default();
+        for name in &self.networks {
+            let call = Call::new(Method::DELETE, format!("/networks/{}", segment(name)));
+            match client.done(call).await {
+                Err(gone) if self.force && gone.is_absence() => {}
+                other => {
+                    if failures.note(other)?.is_some() {
+                        format::line(name)?;
+                    }
+                }
+            }
+        }
+        failures.code()
     }
 }

@@ -123,10 +123,12 @@ pub(super) async fn one(client: &Client, kind: &str, filter: &[(String, String)]
         told.as_object().into_iter().flatten().filter(|(field, _)| field.ends_with("Deleted"))
     {
         let Some(list) = list.as_array().filter(|list| !list.is_empty()) else { continue };
-        names += &format!("{}:\n", field.replace("Deleted", " removed").to_lowercase());
+        names += &format!("Deleted {}:\n", field.trim_end_matches("Deleted"));
         for one in list {
             match one.as_object() {
-                Some(words) => names.extend(words.iter().map(|(k, v)| format!("{k}: {}\n", format::text(v)))),
+                Some(words) => names.extend(
+                    words.iter().map(|(k, v)| format!("{}: {}\n", k.to_lowercase(), format::text(v))),
+                ),
                 None => names += &format!("{}\n", format::text(one)),
             }
         }

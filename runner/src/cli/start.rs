@@ -4,6 +4,7 @@ use super::attach::{self, Wish};
 use super::client::{Call, Client};
 use super::each;
 use super::error::Error;
+use super::format;
 use super::terminal::{DETACH, Detach};
 use clap::Args;
 use hyper::Method;
@@ -52,7 +53,17 @@ impl Start {
             ));
         }
         if !self.attach && !self.interactive {
-            return each::container(client, &self.containers, start).await;
+            let (mut failures, mut failed) = (each::Failures::default(), Vec::new());
+            for name in &self.containers {
+                match failures.note(client.done(start(name)).await)? {
+                    Some(()) => format::line(name)?,
+                    None => failed.push(name.as_str()),
+                }
+            }
+            if !failed.is_empty() {
+                eprintln!("Error: failed to start containers: {}", failed.join(", "));
+            }
+            return failures.code();
         }
         let [id] = &self.containers[..] else {
             return Err(Error::Invalid("only one container at once can be started and attached to".into()));

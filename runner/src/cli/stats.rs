@@ -61,12 +61,15 @@ impl Stats {
                 match found {
                     // It ended meanwhile, or never ran.
                     Err(Error::Refused { status, .. }) if status == hyper::StatusCode::CONFLICT => {
-                        rows.push(self.row(&json!({ "id": name, "name": name })));
+                        rows.push(self.row(name, &json!({ "id": name, "name": name })));
                     }
                     // Nobody named it, and it is gone.
                     Err(Error::Refused { .. }) if self.containers.is_empty() => {}
-                    found => rows.extend(failures.note(found)?.map(|found| self.row(&found))),
+                    found => rows.extend(failures.note(found)?.map(|found| self.row(name, &found))),
                 }
+            }
+            if rows.is_empty() && !names.is_empty() && self.no_stream {
+                return failures.code();
             }
             let shown = format::list(self.format.as_deref(), COLUMNS, &rows)?;
             let end = self.no_stream || (rows.is_empty() && !self.containers.is_empty());
@@ -86,7 +89,7 @@ impl Stats {
         Ok(found.iter().map(|one| format::text(&one["Id"])).collect())
     }
 
-    fn row(&self, found: &Value) -> Value {
+    fn row(&self, asked: &str, found: &Value) -> Value {
         let (id, name) = (format::text(&found["id"]), format::text(&found["name"]));
         let number = |value: &Value| value.as_f64().unwrap_or_default();
         let memory = &found["memory_stats"];
@@ -94,16 +97,24 @@ impl Stats {
         let (used, limit) = ((number(&memory["usage"]) - number(cache)).max(0.0), number(&memory["limit"]));
         let networks = found["networks"].as_object();
         let network = |field: &str| -> f64 {
-            networks.into_iter().flatten().map(|(_, network)| number(&network[field])).sum()
+            networks
+                .into_iter()
+                .flatten()
+                .map(|(_, network)| number(&network[field]))
+                .fold(0.0, |all, one| all + one)
         };
         let block = |op: &str| -> f64 {
             let all = found["blkio_stats"]["io_service_bytes_recursive"].as_array();
-            all.into_iter().flatten().filter(|e| e["op"] == op).map(|e| number(&e["value"])).sum()
+            all.into_iter()
+                .flatten()
+                .filter(|e| e["op"] == op)
+                .map(|e| number(&e["value"]))
+                .fold(0.0, |all, one| all + one)
         };
         let both = |a: f64, b: f64| format!("{} / {}", people::decimal(a), people::decimal(b));
         json!({
             "ID": if self.no_trunc { id.clone() } else { people::short(&id, 12) },
-            "Container": id,
+            "Container": asked,
             "Name": name.trim_start_matches('/'),
             "CPUPerc": format!("{:.2}%", processor(found)),
             "MemUsage": format!("{} / {}", people::binary(used), people::binary(limit)),

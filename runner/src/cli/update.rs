@@ -30,7 +30,7 @@ impl Update {
             body.insert("RestartPolicy".to_owned(), json!(policy));
         }
         if body.is_empty() {
-            return Err(Error::Invalid("say what to change: a limit, or --restart".into()));
+            return Err(Error::Invalid("you must provide one or more flags when using this command".into()));
         }
         let call = |id: &str| Call::container(Method::POST, id, "update").json(&body);
         each::fallible(client, &self.containers, call).await

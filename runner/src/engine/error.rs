@@ -17,6 +17,9 @@ pub enum Error {
     /// There is no such volume.
     #[error("get {0}: no such volume")]
     NoVolume(String),
+    /// There is no such driver of volumes.
+    #[error("error looking up volume plugin {0}: plugin \"{0}\" not found: the only driver is local")]
+    NoDriver(String),
     /// There is no such network.
     #[error("network {0} not found")]
     NoNetwork(String),

@@ -175,6 +175,8 @@ impl Engine {
         let name = |variable: &String| variable.split('=').next().unwrap_or_default().to_owned();
         process.env.retain(|old| !given.iter().any(|new| name(new) == name(old)));
         process.env.extend(given);
+        // One that has ended since is said nothing of.
+        self.linked(&record).unwrap_or_default().tell(&mut process.env);
         if let Some(user) = exec.request.user.clone().filter(|u| !u.is_empty()) {
             process.user = user;
         }

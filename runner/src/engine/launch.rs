@@ -75,7 +75,9 @@ impl Engine {
             .resolve(&record.image)
             .map_err(|_| Error::not_found("image", record.image.clone()))?;
         let mut reserved = self.reserve(record)?;
-        let files = networks::files(record, checked.way, &reserved.endpoints);
+        let mut files = networks::files(record, checked.way, &reserved.endpoints);
+        let linked = self.linked(record)?;
+        files.hosts.push_str(&linked.hosts);
         let (upper, work) = self.writable(container, checked.disk).await?;
         // It takes as long as the mounts, if it has not been done: side by side.
         let ahead = (!from.restores()).then(|| self.beginning(container, checked.profile));
@@ -88,6 +90,9 @@ impl Engine {
         rootfs::put_files(volatile.as_fd(), &files, range.base)?;
         let (mounts, mut sent) = self.mounts(container, &checked, userns.as_fd()).await?;
         let mut description = describe(record, &checked, range, mounts)?;
+        if let Some(process) = &mut description.process {
+            linked.tell(&mut process.env);
+        }
         let prepared =
             std::mem::take(&mut *container.prepared.lock().unwrap_or_else(PoisonError::into_inner));
         prepared.add_to(&mut description, &mut sent);

@@ -226,14 +226,12 @@ fn propagation(mode: &str) -> Result<(), Error> {
 /// Refuses every volume driver but `local`.
 ///
 /// # Errors
-/// [`Error::Invalid`] that names it.
+/// [`Error::NoDriver`].
 pub fn driver(name: &str) -> Result<(), Error> {
     if matches!(name, "" | "local") {
         return Ok(());
     }
-    Err(Error::invalid(format!(
-        "error looking up volume plugin {name}: plugin \"{name}\" not found: the only driver is local"
-    )))
+    Err(Error::NoDriver(name.to_owned()))
 }
 
 fn place(source: &str, missing: Missing, settings: &Settings) -> Result<Source, Error> {

@@ -2,7 +2,7 @@
 
 use crate::images::{Content, Image, Layer, file, noise};
 use crate::registry::{Registry, Seen, status, with};
-use crate::sink::Sink;
+use crate::sink::{Sink, silence};
 use crate::stage::{Stage, says};
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
@@ -93,6 +93,22 @@ async fn a_registry_that_is_down_refuses_or_is_ill() {
     let sink = Sink::start(|s| s.path.contains("/manifests/").then(|| status(400))).await;
     let words = stage.push(&sink.host(), "app", &id).await.map(drop).unwrap_err();
     says(&words, &[&sink.host(), "refused manifest app:latest with 400"]);
+}
+
+/// An upload is given up by a request that nobody needs the answer of; it was waited for without end.
+#[tokio::test]
+async fn a_registry_that_does_not_answer_any_more() {
+    let (stage, _, id) = with_image(two()).await;
+    let sink = Sink::start(|s| match s.method.as_str() {
+        "PUT" | "PATCH" => Some(status(400)),
+        "DELETE" => Some(silence()),
+        _ => None,
+    })
+    .await;
+    let pushed = tokio::time::timeout(Duration::from_secs(60), stage.push(&sink.host(), "app", &id)).await;
+    let words = pushed.unwrap().map(drop).unwrap_err();
+    says(&words, &[&sink.host(), "with 400"]);
+    assert!(!sink.asked("DELETE", "/uploads/").is_empty(), "nothing was given up");
 }
 
 #[tokio::test]

@@ -21,6 +21,17 @@ pub(crate) struct Shelf {
     pub(crate) taken: usize,
 }
 
+/// What an answer carries that never comes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Silence;
+
+/// An answer that never comes.
+pub(crate) fn silence() -> Answer {
+    let mut never = status(200);
+    never.extensions_mut().insert(Silence);
+    never
+}
+
 type Odd = dyn Fn(&Seen) -> Option<Answer> + Send + Sync;
 
 /// A registry on a port of its own; gone when dropped.
@@ -50,6 +61,9 @@ impl Sink {
                 let Some(answer) = answer else { return take(&held, &now, request.into_body()).await };
                 let mut unwanted = request.into_body().into_data_stream();
                 while let Some(Ok(_)) = unwanted.next().await {}
+                if answer.extensions().get::<Silence>().is_some() {
+                    std::future::pending::<()>().await;
+                }
                 answer
             }
         });

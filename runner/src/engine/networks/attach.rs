@@ -215,6 +215,7 @@ impl super::Networks {
                 outside: if network.internal { Outside::Shut } else { Outside::Open },
                 address: live.address,
                 names: endpoint.names(record).iter().map(|name| name.to_ascii_lowercase()).collect(),
+                links: endpoint.names_of_neighbours(),
                 network: network.id,
             })
         };

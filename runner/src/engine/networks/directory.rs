@@ -37,6 +37,8 @@ pub(super) struct Place {
     pub(super) address: Ipv4Addr,
     /// Its names there, in small letters, its own first.
     pub(super) names: Vec<String>,
+    /// Other names that it alone has for its neighbours, in small letters, and theirs.
+    pub(super) links: Vec<(String, String)>,
 }
 
 /// What a name is.
@@ -72,6 +74,7 @@ impl Directory {
         let all = self.lock();
         let mut found = Vec::new();
         for own in all.get(asker).into_iter().flatten() {
+            let name = own.links.iter().find(|(link, _)| link == name).map_or(name, |(_, theirs)| theirs);
             let plain = name.strip_suffix(own.network_name.as_str()).and_then(|n| n.strip_suffix('.'));
             let called = |place: &Place| place.names.iter().any(|n| n == name || Some(n.as_str()) == plain);
             match own.named {
@@ -127,6 +130,7 @@ mod tests {
             outside: if network == "inner" { Outside::Shut } else { Outside::Open },
             address: Ipv4Addr::new(10, 0, 0, last),
             names: names.iter().map(|n| (*n).to_owned()).collect(),
+            links: Vec::new(),
         }
     }
 
@@ -154,6 +158,10 @@ mod tests {
         ] {
             assert_eq!(directory.find(asker, name), found, "{asker} asks for {name}");
         }
+        let linked = Place { links: vec![("store".into(), "db".into())], ..place("red", 5, &["shop"]) };
+        directory.put("d", vec![linked]);
+        assert_eq!(directory.find("d", "store"), here(&[2]));
+        assert_eq!(directory.find("a", "store"), Found::Nothing, "a link is one container's");
         let name = |asker, last| directory.name_of(asker, Ipv4Addr::new(10, 0, 0, last));
         assert_eq!(name("a", 2).as_deref(), Some("db.red"));
         assert_eq!((name("a", 3), name("a", 14), name("c", 11)), (None, None, None));

@@ -3,6 +3,7 @@
 use super::request::{self, EndpointRequest};
 use super::{BRIDGE, INTERNET, NONE, Network};
 use crate::engine::error::Error;
+use crate::engine::links;
 use crate::engine::model::{Config, HostConfig};
 use crate::engine::record::Record;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,9 @@ pub struct Endpoint {
     /// Names in this network, beside the container's own.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// Other names for neighbours, for this container alone: `neighbour:name`.
+    #[serde(default)]
+    pub links: Vec<String>,
     /// What it is while the container runs.
     #[serde(default)]
     pub live: Option<Live>,
@@ -96,14 +100,19 @@ impl Endpoint {
         names
     }
 
+    /// The names that the container alone has for its neighbours, and theirs, in small letters.
+    pub(super) fn names_of_neighbours(&self) -> Vec<(String, String)> {
+        let parsed = self.links.iter().filter_map(|link| links::parse(link).ok());
+        parsed.map(|(name, alias)| (alias.to_ascii_lowercase(), name.to_ascii_lowercase())).collect()
+    }
+
     /// From what was asked for.
     ///
     /// # Errors
     /// [`Error::Invalid`] that names what cannot be.
     pub(super) fn new(network: &str, request: &EndpointRequest) -> Result<Self, Error> {
-        if !request.links.is_empty() {
-            return Err(links());
-        }
+        let links = request.links.iter().map(|link| links::parse(link).map(|_| link.clone()));
+        let links = links.collect::<Result<Vec<_>, _>>()?;
         if !request.ipam.ipv6_address.is_empty() {
             return Err(Error::invalid("--ip6: IPv6 is not routed into containers"));
         }
@@ -134,16 +143,11 @@ impl Endpoint {
             wanted,
             hardware,
             aliases: request.aliases.clone(),
+            // In the default one there are no names; those links are the container's.
+            links: if user_defined { links } else { Vec::new() },
             live: None,
         })
     }
-}
-
-/// Why `--link` is not there.
-pub(super) fn links() -> Error {
-    Error::invalid(
-        "--link is never done by Sandlot: put the containers into a network of their own, where they find each other by name",
-    )
 }
 
 /// Whether it can be asked for by DNS: labels of up to 63 plain characters.
@@ -162,9 +166,6 @@ pub(in crate::engine) fn wanted(
     host: &HostConfig,
     mut requests: BTreeMap<String, EndpointRequest>,
 ) -> Result<Vec<Endpoint>, Error> {
-    if !host.links.is_empty() {
-        return Err(links());
-    }
     if let Some(default) = requests.remove("default") {
         requests.entry(host.network_mode.clone()).or_insert(default);
     }
@@ -213,8 +214,6 @@ mod tests {
         let nothing = || serde_json::json!({});
         assert!(refused(&host("host"), nothing()).contains("--network host is never done"));
         assert!(refused(&host("container:x"), nothing()).contains("container:x is never done"));
-        let linked = HostConfig { links: vec!["a:b".into()], ..host("bridge") };
-        assert!(refused(&linked, nothing()).contains("--link"));
         for (mode, request, words) in [
             ("none", serde_json::json!({"web": {}}), "private (none) mode"),
             ("web", serde_json::json!({"none": {}}), "private (none) mode"),
@@ -226,6 +225,7 @@ mod tests {
             ),
             ("web", serde_json::json!({"web": {"IPAMConfig": {"IPv4Address": "1.2.3"}}}), "1.2.3"),
             ("web", serde_json::json!({"web": {"Aliases": ["a b"]}}), "a b"),
+            ("web", serde_json::json!({"web": {"Links": ["a:b:c"]}}), "bad format for links: a:b:c"),
             ("web", serde_json::json!({"web": {"MacAddress": "x"}}), "invalid MAC address: x"),
         ] {
             let said = refused(&host(mode), request);

@@ -64,12 +64,22 @@ pub(super) struct Ask<'a> {
     headers: Vec<(HeaderName, String)>,
     /// Makes the body, anew for each time that the request is sent.
     body: Option<&'a (dyn Fn() -> Body + Send + Sync)>,
+    silence: Silence,
+}
+
+/// Who minds that nothing comes from the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// The connection: after [`super::SILENCE`] it counts as broken.
+    Bounded,
+    /// The caller, who sees also what goes there.
+    Watched,
 }
 
 impl<'a> Ask<'a> {
     /// Of that kind.
     pub(super) fn new(method: Method, url: Url, scope: Scope) -> Self {
-        Self { method, url, scope, headers: Vec::new(), body: None }
+        Self { method, url, scope, headers: Vec::new(), body: None, silence: Silence::Bounded }
     }
 
     /// One that changes nothing.
@@ -86,6 +96,12 @@ impl<'a> Ask<'a> {
     /// With a body.
     pub(super) fn body(mut self, body: &'a (dyn Fn() -> Body + Send + Sync)) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    /// The caller gives up by itself when nothing moves any more.
+    pub(super) fn watched(mut self) -> Self {
+        self.silence = Silence::Watched;
         self
     }
 }
@@ -107,8 +123,10 @@ impl Client {
 
     async fn follow(&self, ask: &Ask<'_>, proof: Option<&str>) -> Result<Response, Error> {
         let origin = self.base.origin();
-        let http =
-            if ask.method == Method::GET || ask.method == Method::HEAD { &self.http } else { &self.patient };
+        let http = match ask.silence {
+            Silence::Bounded => &self.http,
+            Silence::Watched => &self.patient,
+        };
         let mut url = ask.url.clone();
         for _ in 0..=REDIRECTS {
             let mut request = http.request(ask.method.clone(), url.clone());

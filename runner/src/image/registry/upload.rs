@@ -125,7 +125,8 @@ impl Client {
             .header(CONTENT_TYPE, OCTETS)
             .header(CONTENT_LENGTH, part.length.to_string())
             .header(CONTENT_RANGE, range)
-            .body(part.bytes);
+            .body(part.bytes)
+            .watched();
         let response = self.send(&ask).await?;
         let response = self.accepted(response, repository, "a part of a blob").await?;
         self.state(&response, at)
@@ -148,7 +149,8 @@ impl Client {
         let ask = Ask::new(Method::PUT, url, Scope::push(repository, None))
             .header(CONTENT_TYPE, OCTETS)
             .header(CONTENT_LENGTH, rest.len().to_string())
-            .body(&body);
+            .body(&body)
+            .watched();
         let response = self.send(&ask).await?;
         let response = self.accepted(response, repository, &blob(repository, digest)).await?;
         self.is(&response, digest)

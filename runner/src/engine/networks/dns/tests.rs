@@ -23,6 +23,7 @@ fn directory() -> Arc<Directory> {
         outside: Outside::Open,
         address: Ipv4Addr::new(10, 0, 0, 1),
         names: vec!["web".into()],
+        links: vec![],
     };
     directory.put("a", vec![place]);
     Arc::new(directory)

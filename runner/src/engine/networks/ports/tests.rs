@@ -18,6 +18,7 @@ fn directory() -> Arc<Directory> {
         outside,
         address: Ipv4Addr::LOCALHOST,
         names: vec![],
+        links: vec![],
     };
     directory.put("web", vec![place(Outside::Open)]);
     directory.put("inner", vec![place(Outside::Shut)]);

@@ -12,6 +12,7 @@ fn directory(outside: Outside) -> Directory {
         outside,
         address: Ipv4Addr::new(10, 0, 0, last),
         names: names.iter().map(|n| (*n).to_owned()).collect(),
+        links: vec![],
     };
     let directory = Directory::default();
     directory.put("a", vec![place(1, &["web", "shared"])]);
