@@ -85,8 +85,20 @@ pub enum StartError {
 ///
 /// # Errors
 /// See [`StartError`].
-pub async fn run(settings: Settings, mut stop: watch::Receiver<bool>) -> Result<(), StartError> {
+pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Result<(), StartError> {
     let main = listen(&settings.socket, None)?;
+    run_on(main, settings, stop).await
+}
+
+/// The same on a socket that somebody else has made.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn run_on(
+    main: UnixListener,
+    settings: Settings,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), StartError> {
     let narrow = settings.server.as_ref().map(|(path, uid)| listen(path, Some(*uid))).transpose()?;
     let uid = settings.server.as_ref().map_or(0, |(_, uid)| *uid);
     let engine = Engine::open(settings).await?;

@@ -89,6 +89,9 @@ pub struct Arguments {
     /// Where published ports listen for which no address is named
     #[arg(long, env = "SANDLOT_PUBLISH_ADDRESS", default_value = "0.0.0.0", value_name = "ADDRESS")]
     publish_address: std::net::IpAddr,
+    /// Be the engine of the container that this runs in, whose init has the socket: it is standard input
+    #[arg(long, hide = true)]
+    inside: bool,
     /// What becomes of running containers when the engine is told to stop
     #[arg(long, env = "SANDLOT_ON_STOP", value_enum, default_value_t = OnStop::Keep)]
     on_stop: OnStop,
@@ -163,7 +166,11 @@ pub fn run(arguments: Arguments) -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
-    match arguments.settings().map_err(anyhow::Error::msg).and_then(serve) {
+    let served = match arguments.inside {
+        true => super::inside::serve(),
+        false => arguments.settings().map_err(anyhow::Error::msg).and_then(serve),
+    };
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("sandlot: engine: {e:#}");
@@ -177,21 +184,24 @@ fn serve(settings: Settings) -> anyhow::Result<()> {
     let spawner = crate::spawner::ensure(&settings.spawner)?;
     let on_stop = settings.on_stop;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let (stop, stopped) = tokio::sync::watch::channel(false);
-        let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        let mut int = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
-        tokio::spawn(async move {
-            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-            stop.send_replace(true);
-        });
-        Ok::<(), anyhow::Error>(crate::api::run(settings, stopped).await?)
-    })?;
+    runtime.block_on(async { Ok::<(), anyhow::Error>(crate::api::run(settings, told_to_stop()?).await?) })?;
     if let (OnStop::End, Ensured::Started(mut spawner)) = (on_stop, spawner) {
         spawner.kill()?;
         spawner.wait()?;
     }
     Ok(())
+}
+
+/// Becomes true when the process is told to end.
+pub(super) fn told_to_stop() -> std::io::Result<tokio::sync::watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        stop.send_replace(true);
+    });
+    Ok(stopped)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod filters;
 mod format;
 mod host;
 mod images;
+mod inside;
 mod inspect;
 mod keeping;
 mod lifecycle;

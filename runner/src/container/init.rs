@@ -1,8 +1,10 @@
-//! PID 1 of a session: reaps, forwards signals, and starts the first process if there is one.
+//! PID 1 of a session: reaps, forwards signals, starts the first process if there is one, and the session's own engine when
+//! somebody asks for it.
 //!
 //! Plain Rust that was never exec'd, in a copy of the spawner's small memory; it is not dumpable, so nothing inside can
 //! look at that memory.
 
+use super::door::Door;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -22,15 +24,21 @@ enum Charge {
 
 /// Blocks all signals, so that none is lost before init looks, and starts the first process by `first`, which never
 /// returns in the child. Never returns.
-pub fn supervise(alone: Alone, first: Option<&mut dyn FnMut()>) -> ! {
-    let code = match start(alone, first) {
-        Ok((signals, charge)) => watch(&signals, charge),
+///
+/// Behind `door` waits the session's own engine.
+pub fn supervise(alone: Alone, first: Option<&mut dyn FnMut()>, mut door: Option<Door>) -> ! {
+    let code = match start(alone, first, door.as_ref()) {
+        Ok((signals, charge)) => watch(alone, &signals, charge, door.as_mut()),
         Err(_) => 125,
     };
     exit(code)
 }
 
-fn start(alone: Alone, first: Option<&mut dyn FnMut()>) -> io::Result<(SignalFd, Charge)> {
+fn start(
+    alone: Alone,
+    first: Option<&mut dyn FnMut()>,
+    door: Option<&Door>,
+) -> io::Result<(SignalFd, Charge)> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     // Those of the spawner are the host's.
     super::become_process::quiet()?;
@@ -48,17 +56,21 @@ fn start(alone: Alone, first: Option<&mut dyn FnMut()>) -> io::Result<(SignalFd,
         },
     };
     // What set-up left open (descriptors of mounts, the wire to the spawner) is nothing that init needs.
-    sandlot_sys::process::close_except(&[])?;
+    let kept: Vec<_> = door.iter().map(|door| door.as_fd()).collect();
+    sandlot_sys::process::close_except(&kept)?;
     Ok((SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC)?, charge))
 }
 
-fn watch(signals: &SignalFd, charge: Charge) -> i32 {
+fn watch(alone: Alone, signals: &SignalFd, charge: Charge, mut door: Option<&mut Door>) -> i32 {
     loop {
+        if let Some(door) = door.as_deref_mut() {
+            door.await_signal(alone, signals.as_fd());
+        }
         let Ok(Some(info)) = signals.read_signal() else { continue };
         let signal = i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok());
         match (signal, charge) {
             (Some(Signal::SIGCHLD), _) => {
-                if let Some(code) = reap_all(charge) {
+                if let Some(code) = reap_all(charge, door.as_deref_mut()) {
                     return code;
                 }
             }
@@ -83,8 +95,11 @@ fn watch(signals: &SignalFd, charge: Charge) -> i32 {
 }
 
 /// Reaps whatever has ended; answers init's own exit code once its charge has.
-fn reap_all(charge: Charge) -> Option<i32> {
+fn reap_all(charge: Charge, mut door: Option<&mut Door>) -> Option<i32> {
     while let Ok(Some((pid, ended))) = reap(Wait::Poll) {
+        if let Some(door) = door.as_deref_mut() {
+            door.ended(pid);
+        }
         if charge == Charge::First(pid) {
             return Some(match ended {
                 Ended::Code(code) => code,

@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod cgroup;
 pub mod checkpoint;
 pub mod disk;
+pub mod door;
 pub mod failure;
 pub mod host;
 pub mod init;

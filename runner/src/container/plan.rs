@@ -283,6 +283,7 @@ mod tests {
             mounts: vec![],
             sysctls: vec![],
             process: None,
+            engine: None,
         }
     }
 

@@ -3,10 +3,12 @@
 //! Layers are mounted idmapped into the container's ids, an overlay is stacked on them, and what comes back is one
 //! descriptor. When the last process that has it (or is in it) is gone, so is the mount: there is nothing to clean up.
 
+mod bound;
 pub mod plain;
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, mkdirat, mknodat, openat, symlinkat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, mkdirat, mknodat, openat, openat2,
+    symlinkat,
 };
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
@@ -57,9 +59,17 @@ pub fn assemble(
         fsconfig_set_string(context.as_fd(), key, path).map_err(at("setting the upper directory"))?;
     }
     again(work).map_err(at("taking up what an earlier start left"))?;
-    // No sync on unmount: what a container wrote need not outlive a crash of the machine.
-    fsconfig_set_flag(context.as_fd(), "volatile").map_err(at("setting the overlay volatile"))?;
+    passing(context.as_fd())?;
     made(context.as_fd(), &attached)
+}
+
+/// Of an overlay that is written to. No sync on unmount: what a container wrote need not outlive a crash of the machine. Within a
+/// user namespace its marks are attributes that everybody may set.
+fn passing(context: BorrowedFd<'_>) -> Result<(), Error> {
+    if sandlot_sys::userns::within() {
+        fsconfig_set_flag(context, "userxattr").map_err(at("choosing the overlay's attributes"))?;
+    }
+    fsconfig_set_flag(context, "volatile").map_err(at("setting the overlay volatile"))
 }
 
 /// The layers, each where it lies topmost: an overlay takes none twice, and the lower one shows nothing that the upper does not.
@@ -88,6 +98,32 @@ pub fn view(layers: &[PathBuf], work: &Path) -> Result<OwnedFd, Error> {
     let mut all = vec![empty()?];
     all.extend(layers.iter().map(layer).collect::<Result<Vec<_>, _>>()?);
     read_only(&all, work)
+}
+
+/// A mount of what stands at `path` in a detached mount. `place` is a directory to attach it to for the moment.
+///
+/// # Errors
+/// What the system answers.
+pub fn part(root: OwnedFd, path: &Path, place: &Path) -> io::Result<OwnedFd> {
+    if path.as_os_str().is_empty() || path == Path::new(".") {
+        return Ok(root);
+    }
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    match open_tree(found(root.as_fd(), path)?, "", flags) {
+        Err(rustix::io::Errno::INVAL) => {}
+        other => return Ok(other?),
+    }
+    // Before Linux 6.15 only what is attached can be cloned.
+    move_mount(&root, "", CWD, place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    let cloned = found(root.as_fd(), path).and_then(|found| open_tree(found, "", flags));
+    unmount(place, UnmountFlags::DETACH)?;
+    Ok(cloned?)
+}
+
+fn found(root: BorrowedFd<'_>, path: &Path) -> rustix::io::Result<OwnedFd> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
 }
 
 /// An empty tmpfs: without an upper directory an overlay takes two layers at least.
@@ -217,7 +253,7 @@ pub fn devices(owner: u32) -> Result<OwnedFd, Error> {
     let mount = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
         .map_err(at("mounting a tmpfs"))?;
     fill(mount.as_fd(), owner).map_err(at("filling /dev"))?;
-    Ok(mount)
+    if sandlot_sys::userns::within() { bound::with_nodes(&mount) } else { Ok(mount) }
 }
 
 fn own(dir: BorrowedFd<'_>, name: &str, owner: u32) -> rustix::io::Result<()> {
@@ -246,14 +282,14 @@ fn write_files(dev: BorrowedFd<'_>, files: &Files, owner: u32) -> rustix::io::Re
 
 fn fill(dev: BorrowedFd<'_>, owner: u32) -> rustix::io::Result<()> {
     let own = |dir: BorrowedFd<'_>, name: &str| own(dir, name, owner);
+    // Within a user namespace nobody makes a node: a file is the place of one.
+    let (kind, made) = match sandlot_sys::userns::within() {
+        true => (FileType::RegularFile, false),
+        false => (FileType::CharacterDevice, true),
+    };
     for (name, major, minor) in DEVICES {
-        mknodat(
-            dev,
-            name,
-            FileType::CharacterDevice,
-            Mode::from_raw_mode(0o666),
-            rustix::fs::makedev(major, minor),
-        )?;
+        let device = if made { rustix::fs::makedev(major, minor) } else { 0 };
+        mknodat(dev, name, kind, Mode::from_raw_mode(0o666), device)?;
         rustix::fs::chmodat(dev, name, Mode::from_raw_mode(0o666), AtFlags::empty())?;
         own(dev, name)?;
     }

@@ -118,6 +118,10 @@ fn try_make(filesystem: &Filesystem) -> rustix::io::Result<OwnedFd> {
     if filesystem.kind != "devpts" {
         attributes |= MountAttrFlags::MOUNT_ATTR_NODEV;
     }
+    if filesystem.kind == "sysfs" {
+        // Below a container that sees one read-only, the kernel makes no other.
+        attributes |= MountAttrFlags::MOUNT_ATTR_RDONLY;
+    }
     fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 

@@ -151,4 +151,6 @@ pub struct Container {
     pub sysctls: Vec<(String, String)>,
     /// The first process; `None` only with [`Init::Only`], whose later processes are started as executions.
     pub process: Option<Process>,
+    /// The container's own engine: init runs it when somebody first connects to `/var/run/docker.sock`.
+    pub engine: Option<Process>,
 }

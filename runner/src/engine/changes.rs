@@ -9,6 +9,7 @@ use super::record::Record;
 use crate::image::place::open_inside;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fgetxattr, openat, statat};
 use rustix::io::Errno;
+use sandlot_sys::userns;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -239,7 +240,7 @@ fn seen(layer: BorrowedFd<'_>, names: &[&OsStr]) -> rustix::io::Result<Seen> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         directory = openat(&directory, *name, flags, Mode::empty())?;
         let mut value = [0; 1];
-        opaque |= fgetxattr(&directory, "trusted.overlay.opaque", &mut value[..]) == Ok(1) && value == *b"y";
+        opaque |= fgetxattr(&directory, userns::opaque(), &mut value[..]) == Ok(1) && value == *b"y";
     }
     Ok(Seen::There)
 }

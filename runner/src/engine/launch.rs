@@ -96,6 +96,8 @@ impl Engine {
         let prepared =
             std::mem::take(&mut *container.prepared.lock().unwrap_or_else(PoisonError::into_inner));
         prepared.add_to(&mut description, &mut sent);
+        let own = (&checked, &*image.layers, &*upper);
+        self.give_engine(container, own, &mut description, &mut sent)?;
         let held = super::checkpoints::held(&description.mounts, &sent)?;
         let fds = StartFds { root, volatile, mounts: sent };
         let mut started = match from {
@@ -345,6 +347,7 @@ fn describe(
         mounts,
         sysctls: host.sysctls.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         process,
+        engine: None,
     })
 }
 

@@ -18,6 +18,7 @@ pub mod events;
 pub mod exec;
 pub mod files;
 pub mod health;
+mod inner;
 pub mod io;
 pub mod keep;
 mod launch;
@@ -154,7 +155,7 @@ impl Engine {
             parent: groups.parent(&settings.cgroup_parent),
             disks,
             networks: networks::Networks::open(&settings.state, &settings.run, &settings.allowed_ranges)?,
-            slots: Slots::new(settings.first_id, settings.slots),
+            slots: settings.slots(),
             events: Events::default(),
             execs: Execs::default(),
             blanks: blanks::Blanks::default(),
@@ -239,7 +240,14 @@ impl Engine {
         if let Some(userns) = known(self) {
             return Ok(userns);
         }
-        let userns = Arc::new(self.spawner.userns(range).await?);
+        let made = match sandlot_sys::userns::within() {
+            // Nothing is mapped by it there.
+            true => std::fs::File::open("/proc/self/ns/user")
+                .doing(|| "opening the own user namespace".into())?
+                .into(),
+            false => self.spawner.userns(range).await?,
+        };
+        let userns = Arc::new(made);
         let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(mappings.entry(range.base).or_insert(userns)))
     }

@@ -1,8 +1,12 @@
 //! Where an engine keeps things, and what it may hand out.
 
+use super::slots::Slots;
 use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+
+/// The class's registry as a session reaches it, on its loopback, by plain HTTP.
+const REGISTRY: &str = "registry:5000";
 
 /// An engine's settings, checked by whoever builds them (the command line).
 #[derive(Debug, Clone)]
@@ -117,6 +121,29 @@ impl Settings {
             insecure_registries: Vec::new(),
             log_limit: 64 << 20,
             image_limit: crate::image::Limits::default().bytes,
+        }
+    }
+
+    /// The settings of an engine within a container of the host's engine: its container's own bounds are the bounds.
+    #[must_use]
+    pub fn inside() -> Self {
+        Self {
+            slots: 64,
+            disks_ready: 0,
+            volume: None,
+            blanks: 0,
+            bind_roots: vec![PathBuf::from("/")],
+            insecure_registries: vec![REGISTRY.to_owned()],
+            log_limit: 16 << 20,
+            ..Self::system()
+        }
+    }
+
+    /// The ranges of ids that containers get.
+    pub(super) fn slots(&self) -> Slots {
+        match sandlot_sys::userns::within() {
+            true => Slots::shared(self.slots),
+            false => Slots::new(self.first_id, self.slots),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Ranges of host ids: each container holds one, and no two hold the same.
+//! Ranges of host ids: each container holds one, and no two hold the same, but within a container, whose one range all share.
 
 use crate::container::spec::IdRange;
 use std::collections::BTreeSet;
@@ -14,6 +14,8 @@ pub struct Slots(Arc<Mutex<Free>>);
 #[derive(Debug)]
 struct Free {
     first: u32,
+    /// How far the next range is.
+    stride: u32,
     next: u32,
     most: u32,
     returned: BTreeSet<u32>,
@@ -31,8 +33,17 @@ impl Slots {
     /// `most` ranges from the host id `first` on.
     #[must_use]
     pub fn new(first: u32, most: u32) -> Self {
-        let most = most.min((u32::MAX - first) / COUNT);
-        Self(Arc::new(Mutex::new(Free { first, next: 0, most, returned: BTreeSet::new() })))
+        Self::every(COUNT, first, most.min((u32::MAX - first) / COUNT))
+    }
+
+    /// `most` times the range that the engine itself has, id by id.
+    #[must_use]
+    pub fn shared(most: u32) -> Self {
+        Self::every(0, 0, most)
+    }
+
+    fn every(stride: u32, first: u32, most: u32) -> Self {
+        Self(Arc::new(Mutex::new(Free { first, stride, next: 0, most, returned: BTreeSet::new() })))
     }
 
     /// A free range; `None` when all are held.
@@ -70,8 +81,11 @@ impl Slots {
     }
 
     fn slot(&self, number: u32) -> Slot {
-        let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).first;
-        let range = IdRange { base: first + number * COUNT, count: COUNT };
+        let (first, stride) = {
+            let free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            (free.first, free.stride)
+        };
+        let range = IdRange { base: first + number * stride, count: COUNT };
         Slot { number, range, from: self.clone() }
     }
 }

@@ -1,5 +1,9 @@
 //! From what was asked for to what will be done: every field is looked at once, here, and an error names it.
 
+mod walls;
+
+pub use walls::Own;
+
 use super::error::Error;
 use super::model::{Config, HostConfig, Ulimit};
 use super::networks::Way;
@@ -14,6 +18,8 @@ pub struct Checked {
     pub profile: Profile,
     /// What PID 1 is.
     pub init: Init,
+    /// Whether it has an engine of its own.
+    pub own: Own,
     /// Capabilities of the first process.
     pub capabilities: u64,
     /// Resource limits.
@@ -38,8 +44,8 @@ const SHM: i64 = 1 << 30;
 pub fn check(config: &Config, host: &HostConfig, settings: &Settings) -> Result<Checked, Error> {
     never(host)?;
     words(config)?;
-    let profile = profile(host)?;
-    let init = init(config, host)?;
+    let (profile, own) = walls::profile(host)?;
+    let init = walls::init(config, host, own)?;
     let capabilities = capabilities::effective(profile, &host.cap_add, &host.cap_drop)
         .map_err(|e| Error::invalid(e.to_string()))?;
     if !(0..=SHM).contains(&host.shm_size) {
@@ -59,6 +65,7 @@ pub fn check(config: &Config, host: &HostConfig, settings: &Settings) -> Result<
     Ok(Checked {
         profile,
         init,
+        own,
         capabilities,
         rlimits: host.ulimits.iter().map(rlimit).collect::<Result<_, _>>()?,
         disk: disk(host)?,
@@ -151,41 +158,6 @@ fn words(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-fn profile(host: &HostConfig) -> Result<Profile, Error> {
-    let wanted = host.annotations.get(sandlot_wire::ANNOTATION_PROFILE).cloned();
-    let mut wanted = wanted.unwrap_or_else(|| "standard".to_owned());
-    for option in &host.security_opt {
-        match option.split_once(['=', ':']) {
-            Some(("profile", name)) => name.clone_into(&mut wanted),
-            None if option == "no-new-privileges" => {}
-            Some(("no-new-privileges", "true")) => {}
-            _ => {
-                return Err(Error::invalid(format!(
-                    "--security-opt {option}: Sandlot's containers always have no-new-privileges and a filter; \
-                     only profile=standard and profile=nested can be chosen"
-                )));
-            }
-        }
-    }
-    match wanted.as_str() {
-        "standard" => Ok(Profile::Standard),
-        "nested" => Ok(Profile::Nested),
-        other => Err(Error::invalid(format!("there is no profile {other}: choose standard or nested"))),
-    }
-}
-
-fn init(config: &Config, host: &HostConfig) -> Result<Init, Error> {
-    let has_command = config.cmd.as_ref().is_some_and(|c| !c.is_empty())
-        || config.entrypoint.as_ref().is_some_and(|e| !e.is_empty());
-    match host.annotations.get(sandlot_wire::ANNOTATION_INIT).map(String::as_str) {
-        Some("only") => Ok(Init::Only),
-        Some(other) => Err(Error::invalid(format!("annotation {}: {other}", sandlot_wire::ANNOTATION_INIT))),
-        None if !has_command => Err(Error::invalid("no command specified")),
-        None if host.init == Some(true) => Ok(Init::Reaper),
-        None => Ok(Init::Command),
-    }
-}
-
 /// The kernel's number of a limit's name (setrlimit(2)).
 fn rlimit(limit: &Ulimit) -> Result<Rlimit, Error> {
     let names = [
@@ -222,6 +194,11 @@ fn rlimit(limit: &Ulimit) -> Result<Rlimit, Error> {
 
 fn disk(host: &HostConfig) -> Result<Option<u64>, Error> {
     let mut size = None;
+    if !host.storage_opt.is_empty() && sandlot_sys::userns::within() {
+        return Err(Error::invalid(
+            "--storage-opt is refused: this engine makes no disks, for it runs within a container, whose own disk bounds all",
+        ));
+    }
     for (key, value) in &host.storage_opt {
         match key.as_str() {
             "size" => {
@@ -260,7 +237,12 @@ fn network(config: &Config, host: &HostConfig, settings: &Settings) -> Result<Wa
             "--add-host {extra}: host-gateway is never done by Sandlot: no container reaches the host"
         )));
     }
-    Way::of(&host.network_mode)
+    match Way::of(&host.network_mode)? {
+        Way::Internet if sandlot_sys::userns::within() => Err(Error::invalid(
+            "--network internet is refused: this engine runs within a container, and gives nobody a way out of it; choose bridge or none",
+        )),
+        way => Ok(way),
+    }
 }
 
 /// The number of a signal by its name, with or without `SIG`, or by its number.

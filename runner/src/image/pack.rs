@@ -9,6 +9,7 @@ use rustix::fs::{
     readlinkat, statx,
 };
 use rustix::io::Errno;
+use sandlot_sys::userns::opaque;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -169,7 +170,7 @@ impl<W: Write> Packer<W> {
                     "the directory was renamed by an overlay with redirect_dir, which a layer cannot say";
                 return Err(at(shown)(io::Error::other(why)));
             }
-            if attribute(open.as_fd(), "trusted.overlay.opaque").is_some_and(|v| v == b"y") {
+            if attribute(open.as_fd(), opaque()).is_some_and(|v| v == b"y") {
                 self.sign(&shown.join(".wh..wh..opq"))?;
             }
         }

@@ -12,6 +12,7 @@
 use super::order::{Order, Pipes};
 use crate::container::become_process::{Streams, Workdir, become_process, open_terminal};
 use crate::container::checkpoint::restore::{self, Restoration};
+use crate::container::door::Door;
 use crate::container::failure::Failure;
 use crate::container::plan::{plan, prelude};
 use crate::container::setup::{self, Made, Materials};
@@ -274,6 +275,10 @@ fn container(alone: Alone, sync: &OwnedFd, profile: Profile) -> Failure {
         return failure;
     }
     drop((made, materials));
+    let door = match spec.engine.map(Door::open).transpose() {
+        Ok(door) => door,
+        Err(e) => return Failure::setup("listening for the session's own engine", &e),
+    };
     match (spec.init, spec.process) {
         (Init::Command, Some(process)) => run(sync, pipes, &process, Workdir::Make),
         (Init::Reaper, Some(process)) => {
@@ -282,11 +287,11 @@ fn container(alone: Alone, sync: &OwnedFd, profile: Profile) -> Failure {
                 let failure = run(sync, pipes.take(), &process, Workdir::Make);
                 refuse(sync.as_fd(), failure);
             };
-            init::supervise(alone, Some(&mut first))
+            init::supervise(alone, Some(&mut first), door)
         }
         (Init::Only, _) => {
             tell(sync.as_fd(), &Sign::Up, &[]);
-            init::supervise(alone, None)
+            init::supervise(alone, None, door)
         }
         (_, None) => Failure::setup("starting the first process", &"none was given"),
     }

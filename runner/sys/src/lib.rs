@@ -11,3 +11,4 @@ pub mod process;
 pub mod scm;
 pub mod seccomp;
 pub mod unread;
+pub mod userns;

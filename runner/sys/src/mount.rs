@@ -16,11 +16,15 @@ const MOUNT_ATTR_NOSUID: u64 = 0x2;
 const MOUNT_ATTR_NOEXEC: u64 = 0x8;
 const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
 
-/// Maps the ids of a detached mount (`open_tree(2)` with `OPEN_TREE_CLONE`) by a user namespace (`MOUNT_ATTR_IDMAP`).
+/// Maps the ids of a detached mount (`open_tree(2)` with `OPEN_TREE_CLONE`) by a user namespace (`MOUNT_ATTR_IDMAP`). Within a
+/// user namespace ([`crate::userns::within`]) the kernel maps none, and containers have the ids of who makes them.
 ///
 /// # Errors
 /// What `mount_setattr(2)` answers: `EINVAL` where the filesystem cannot be mapped.
 pub fn idmap(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> io::Result<()> {
+    if crate::userns::within() {
+        return Ok(());
+    }
     let userns = u64::try_from(userns.as_raw_fd()).unwrap_or(u64::MAX);
     set(mount, MountAttr { set: MOUNT_ATTR_IDMAP, clear: 0, propagation: 0, userns })
 }

@@ -82,6 +82,7 @@ impl Spawned {
             mounts: vec![],
             sysctls: vec![],
             process,
+            engine: None,
         };
         (spec, StartFds { root, volatile, mounts: vec![] })
     }

@@ -27,7 +27,7 @@ pub const HANDOVER: u8 = b'h';
 /// The label that marks a container as a session of the web server; its value is the session's id.
 pub const LABEL_SESSION: &str = "sandlot.session";
 
-/// Annotation (`HostConfig.Annotations`): `standard` (the default) or `nested`.
+/// Annotation (`HostConfig.Annotations`): `standard` (the default), `nested`, or `engine`: nested with an engine of its own.
 pub const ANNOTATION_PROFILE: &str = "sandlot.profile";
 
 /// Annotation: with the value `only`, PID 1 is the engine's init, and no first process is started.

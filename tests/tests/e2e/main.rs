@@ -23,6 +23,8 @@ mod floods;
 mod health;
 mod host;
 mod images;
+mod inner;
+mod inner_walls;
 mod keeping;
 mod limits;
 mod locks;

@@ -16,6 +16,7 @@ mod apply;
 mod group;
 mod limits;
 mod mounts;
+pub mod own;
 mod stats;
 mod tree;
 
@@ -214,8 +215,9 @@ impl Hierarchy {
             let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
             let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?.to_owned();
             let root = self.v2.as_ref()?;
-            let marked =
-                Path::new(&own).ancestors().find(|a| !a.as_os_str().is_empty() && mark(&root.join(a)))?;
+            let marked = Path::new(&own)
+                .ancestors()
+                .find(|a| !a.as_os_str().is_empty() && own::marked(&root.join(a)))?;
             Some(format!("{}/{name}", marked.display()))
         };
         delegated().unwrap_or_else(|| name.to_owned())
@@ -385,13 +387,6 @@ fn check(parent: &str, id: &str) -> Result<(), Error> {
         Some(name) => Err(Error::Name(name.to_owned())),
         None => Ok(()),
     }
-}
-
-fn mark(group: &Path) -> bool {
-    ["trusted.delegate", "user.delegate"].into_iter().any(|name| {
-        let mut value = [0; 8];
-        rustix::fs::getxattr(group, name, &mut value).is_ok_and(|n| value[..n] == *b"1")
-    })
 }
 
 #[cfg(test)]

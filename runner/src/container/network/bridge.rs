@@ -6,6 +6,9 @@
 //! group and keeps the rest as [`super::internet`] does. The host opens connections to containers (published ports do);
 //! a container opens none to the host.
 //!
+//! Within a container, whose filter shuts netfilter off, there is no table: its engine's networks all reach each other, and lead no
+//! further than the container does.
+//!
 //! Works in the network namespace of the calling thread. Names of interfaces and of the table carry the engine's tag, so
 //! that two engines on one host do not meet. Knows no names or addresses but those that it is given.
 
@@ -138,7 +141,11 @@ impl Bridges {
     /// [`Error::Firewall`] with what nft says.
     pub fn start(settings: &Settings) -> Result<Self, Error> {
         let (prefix, table) = (format!("{OURS}{}", settings.tag), format!("sandlot_{}", settings.tag));
-        firewall::start(|strangers| rules(&table, &prefix, &settings.allowed, strangers))?;
+        match sandlot_sys::userns::within() {
+            // No container may touch netfilter; all that is reached is the container's own.
+            true => firewall::forward()?,
+            false => firewall::start(|strangers| rules(&table, &prefix, &settings.allowed, strangers))?,
+        }
         let outside = Mutex::new(Route::open().map_err(at("opening rtnetlink"))?);
         Ok(Self { prefix, table, outside })
     }
@@ -211,7 +218,7 @@ impl Bridges {
     /// # Errors
     /// [`Error::Firewall`] with what nft says.
     pub fn stop(&self) -> Result<(), Error> {
-        Ok(firewall::unload(&self.table)?)
+        if sandlot_sys::userns::within() { Ok(()) } else { Ok(firewall::unload(&self.table)?) }
     }
 
     /// At most 14 bytes: the kernel takes 15.

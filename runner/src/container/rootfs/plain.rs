@@ -2,9 +2,9 @@
 //!
 //! Attached nowhere, as a container's root is; gone with the descriptor.
 
-use super::{Error, again, at, distinct, made, stack, stack_attached};
+use super::{Error, again, at, distinct, made, passing, stack, stack_attached};
 use rustix::fs::CWD;
-use rustix::mount::{FsOpenFlags, OpenTreeFlags, fsconfig_set_flag, fsconfig_set_string, fsopen, open_tree};
+use rustix::mount::{FsOpenFlags, OpenTreeFlags, fsconfig_set_string, fsopen, open_tree};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -21,10 +21,13 @@ pub fn writable(layers: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd
     }
     // A layer must say all by itself: nothing of it may lie in another.
     for key in ["redirect_dir", "metacopy", "index"] {
-        fsconfig_set_string(context.as_fd(), key, "off").map_err(at("setting the overlay up"))?;
+        // Within a user namespace there are no redirects, and the option is refused.
+        if key != "redirect_dir" || !sandlot_sys::userns::within() {
+            fsconfig_set_string(context.as_fd(), key, "off").map_err(at("setting the overlay up"))?;
+        }
     }
     again(work).map_err(at("taking up what was left"))?;
-    fsconfig_set_flag(context.as_fd(), "volatile").map_err(at("setting the overlay volatile"))?;
+    passing(context.as_fd())?;
     made(context.as_fd(), &attached)
 }
 

@@ -14,6 +14,7 @@ use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags, chownat, fchmod,
     fchown, fgetxattr, fremovexattr, fsetxattr, fstat, openat, statat, unlinkat, utimensat,
 };
+use sandlot_sys::userns;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -26,8 +27,16 @@ const DEPTH: usize = 250;
 const IDS: u32 = 65_536;
 const NOBODY: u32 = 65_534;
 /// Overlayfs's marks that mean something in one mount only.
-const PRIVATE: [&str; 4] =
-    ["trusted.overlay.origin", "trusted.overlay.impure", "trusted.overlay.uuid", "trusted.overlay.nlink"];
+const PRIVATE: [&str; 8] = [
+    "trusted.overlay.origin",
+    "trusted.overlay.impure",
+    "trusted.overlay.uuid",
+    "trusted.overlay.nlink",
+    "user.overlay.origin",
+    "user.overlay.impure",
+    "user.overlay.uuid",
+    "user.overlay.nlink",
+];
 const CAPABILITY: &str = "security.capability";
 
 /// Where a layer is made: an overlay of what is below, which is written to by its descriptor.
@@ -122,7 +131,7 @@ fn needless(
         FileType::Directory => {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let open = openat(above, name, flags, Mode::empty())?;
-            let opaque = value(open.as_fd(), "trusted.overlay.opaque").is_some();
+            let opaque = value(open.as_fd(), userns::opaque()).is_some();
             let changed = there && !unchanged(&stat, layers, path);
             if opaque || changed || !names(open.as_fd())?.is_empty() {
                 return Ok(false);
@@ -177,7 +186,7 @@ impl Settler {
             // Most have none.
             fremovexattr(directory, mark).unwrap_or_default();
         }
-        if value(directory, "trusted.overlay.opaque").is_some() {
+        if value(directory, userns::opaque()).is_some() {
             // An overlay that is mounted in a user namespace reads this one only.
             fsetxattr(directory, "user.overlay.opaque", b"y", XattrFlags::empty())?;
         }

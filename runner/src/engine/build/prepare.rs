@@ -12,8 +12,7 @@ use crate::engine::prepared::{Prepared, PreparedMount};
 use crate::image::Digest;
 use crate::image::place::open_inside;
 use rustix::fs::{CWD, OFlags};
-use rustix::io::Errno;
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount};
+use rustix::mount::{OpenTreeFlags, open_tree};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
@@ -98,26 +97,9 @@ async fn bound(job: &Job, bind: &Bind, ids: &Ids<'_>, kept: &mut Kept) -> Result
     }
     let root = rootfs::assemble(&below, &place("tree"), &place("work"), ids.userns)
         .map_err(|e| Error::step(e.to_string()))?;
-    let mount = part(root, source, &place("attached")).map_err(fail)?;
+    let mount = rootfs::part(root, source, &place("attached")).map_err(fail)?;
     kept.directories.push(made);
     Ok(mount)
-}
-
-/// A mount of what stands at `path` in a detached mount.
-fn part(root: OwnedFd, path: &Path, place: &Path) -> io::Result<OwnedFd> {
-    if path.as_os_str().is_empty() || path == Path::new(".") {
-        return Ok(root);
-    }
-    let flags = CLONE | OpenTreeFlags::AT_EMPTY_PATH;
-    match open_tree(open_inside(root.as_fd(), path, OFlags::PATH)?, "", flags) {
-        Err(Errno::INVAL) => {}
-        other => return Ok(other?),
-    }
-    // Before Linux 6.15 only what is attached can be cloned.
-    move_mount(&root, "", CWD, place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
-    let cloned = open_inside(root.as_fd(), path, OFlags::PATH).and_then(|found| open_tree(found, "", flags));
-    unmount(place, UnmountFlags::DETACH)?;
-    Ok(cloned?)
 }
 
 async fn kept_cache(job: &Job, cache: &Cache, ids: &Ids<'_>, kept: &mut Kept) -> Result<OwnedFd, Error> {

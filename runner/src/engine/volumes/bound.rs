@@ -48,6 +48,12 @@ pub fn size(options: &BTreeMap<String, String>) -> Result<Option<u64>, Error> {
 impl Engine {
     /// A new disk of that size, and where its content will be.
     pub(super) fn bounded(&self, bytes: u64) -> Result<(PathBuf, Bound), Error> {
+        if sandlot_sys::userns::within() {
+            return Err(Error::invalid(
+                "the volume option size is refused: this engine makes no disks, for it runs within a container, whose own disk \
+                 bounds all",
+            ));
+        }
         let disk = format!("{DISK}{}", drawn()?);
         let failed = |e: crate::container::disk::Error| Error::Conflict(format!("making a volume: {e}"));
         self.disks.create(&disk, bytes).map_err(failed)?;
