@@ -97,7 +97,11 @@ impl File {
         };
         let profile = word("profile").unwrap_or_else(|| Profile::default().name().to_owned());
         let Some(profile) = Profile::named(&profile) else {
-            return Err(self.wrong(&format!("{key}.profile"), &Value::String(profile), "standard or nested"));
+            return Err(self.wrong(
+                &format!("{key}.profile"),
+                &Value::String(profile),
+                "standard, nested or engine",
+            ));
         };
         let network = word("network").unwrap_or_else(|| Network::default().name().to_owned());
         let Some(network) = Network::named(&network) else {

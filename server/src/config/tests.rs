@@ -78,7 +78,11 @@ fn what_is_wrong_in_the_file_is_named_with_file_and_key() {
         ("memroy = \"5m\"", "memroy", "memory"),
         ("listen = [", "", ""),
         ("[[images]]\nname = \"\"", "images[0].name", "reference"),
-        ("[[images]]\nname = \"a\"\nprofile = \"privileged\"", "images[0].profile", "standard or nested"),
+        (
+            "[[images]]\nname = \"a\"\nprofile = \"privileged\"",
+            "images[0].profile",
+            "standard, nested or engine",
+        ),
         ("[[images]]\nname = \"a\"\ncolour = \"red\"", "images[0].colour", "title"),
         ("images = 5", "images", "[[images]]"),
     ] {

@@ -105,7 +105,7 @@ fn shape(view: PoolView) -> PoolInfo {
 
 fn image(ready: Ready) -> PoolImage {
     PoolImage {
-        nested: ready.kind.profile == Profile::Nested,
+        nested: ready.kind.profile != Profile::Standard,
         network: ready.kind.network.name().to_owned(),
         image: ready.kind.image,
         ready: ready.ready,

@@ -219,7 +219,7 @@ pub(super) async fn images(Shared(app): Shared<App>) -> Json<Vec<CatalogueImage>
             name: image.name,
             title: image.title,
             description: image.description,
-            nested: image.profile == Profile::Nested,
+            nested: image.profile != Profile::Standard,
         })
         .collect(),
     )
@@ -287,7 +287,7 @@ pub(super) fn info(app: &App, caller: &Caller, view: View) -> SessionInfo {
         },
         url: format!("/s/{}", session.id),
         title: app.sessions.title(&session.image),
-        nested: session.profile == Profile::Nested,
+        nested: session.profile != Profile::Standard,
         state: state(&session.state),
         position: view.position,
         reason: end.as_ref().map(|end| reason(end.reason)),

@@ -148,5 +148,5 @@ pub(super) fn new_id() -> Result<String, Error> {
 
 /// Of an image's walls and the asked ones, the wider.
 fn wider(listed: Option<Profile>, asked: Option<Profile>) -> Profile {
-    if [listed, asked].contains(&Some(Profile::Nested)) { Profile::Nested } else { Profile::Standard }
+    listed.max(asked).unwrap_or_default()
 }

@@ -34,13 +34,15 @@ pub enum Error {
 }
 
 /// Which walls a session's container gets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Profile {
     /// The strict one.
     #[default]
     Standard,
     /// Containers may be made inside.
     Nested,
+    /// The same, and an engine of the session's own answers at `/var/run/docker.sock`.
+    Engine,
 }
 
 impl Profile {
@@ -50,13 +52,14 @@ impl Profile {
         match self {
             Self::Standard => "standard",
             Self::Nested => "nested",
+            Self::Engine => "engine",
         }
     }
 
     /// The profile of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Standard, Self::Nested].into_iter().find(|profile| profile.name() == name)
+        [Self::Standard, Self::Nested, Self::Engine].into_iter().find(|profile| profile.name() == name)
     }
 }
 

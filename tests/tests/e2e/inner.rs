@@ -47,7 +47,7 @@ async fn containers_are_made_looked_at_and_ended() {
         docker ps --format '{{.Names}} {{.Image}}'
         docker logs one
         docker exec one sh -c 'id -u; hostname | wc -c; cat /sys/class/net/eth0/address | wc -c'
-        docker exec one sh -c 'for i in $(seq 40); do sleep 9 & done; wait' 2>&1 | grep -o \"can't fork\" | head -n1
+        docker run --rm --pids-limit 20 sandlot/starter sh -c 'for i in $(seq 40); do sleep 9 & done; wait' 2>&1 | grep -o \"can't fork\" | head -n1
         docker run --rm -m 16m sandlot/starter dd if=/dev/zero of=/dev/shm/x bs=1M count=40 2>/dev/null; echo $?
         docker exec one sh -c 'echo kept >/kept'; docker diff one; docker commit one mine >/dev/null
         docker run --rm mine cat /kept
@@ -67,8 +67,8 @@ async fn images_are_built_and_what_a_layer_hides_stays_hidden() {
     let script = format!(
         "mkdir /tmp/b; cd /tmp/b; echo content >file; printf '{dockerfile}' >Dockerfile
         docker build -q -t mine . | cut -c1-7; docker run --rm mine
-        docker run --rm mine sh -c 'ls /d; ls /etc/motd' 2>&1
-        docker save mine -o /tmp/mine.tar; docker rmi mine | head -n1; docker load -i /tmp/mine.tar
+        docker run --rm mine sh -c 'exec 2>&1; ls /d; ls /etc/motd'
+        docker save mine -o /tmp/mine.tar; docker rmi mine | sed -n 1p; docker load -i /tmp/mine.tar
         docker run --rm mine ls /d"
     );
     let expected = "sha256: content g ls: /etc/motd: No such file or directory Untagged: mine:latest Loaded image: mine:latest g";
@@ -88,7 +88,7 @@ async fn two_services_find_each_other_and_a_port_is_on_the_sessions_loopback() {
         wget -qO- http://127.0.0.1:8080/; docker port web
         docker rm -f web; docker network rm net
         docker run --rm -v /tmp:/here -v kept:/kept sandlot/starter sh -c 'ls -d /here; echo x >/kept/x'
-        docker run --rm -v kept:/kept:ro sandlot/starter sh -c 'cat /kept/x; echo y >/kept/y' 2>&1"
+        docker run --rm -v kept:/kept:ro sandlot/starter sh -c 'exec 2>&1; cat /kept/x; echo y >/kept/y'"
     );
     let said = words(&student(&sandbox, &script));
     let expected =
@@ -143,7 +143,7 @@ async fn it_is_killed_and_goes_on() {
     session(&sandbox, IMAGE);
     let count = "n=0; while sleep 0.1; do n=$((n+1)); echo $n; done";
     student(&sandbox, &format!("docker run -d --name one sandlot/starter sh -c '{count}'"));
-    let engine = "pgrep -f '[e]ngine --inside'";
+    let engine = "ps -o pid,comm | awk '$2 == \"sandlot\" { print $1 }'";
     let before = student(&sandbox, engine);
     student(&sandbox, &format!("kill -9 $({engine})"));
     // Its containers do not notice, and the next question starts it again.
@@ -154,8 +154,9 @@ async fn it_is_killed_and_goes_on() {
         (lines > 5).then_some(lines)
     };
     until("more output", counted).await.unwrap();
+    let spawner = engine.replace("sandlot", "sandlot-spawner");
     // With its spawner too, what ran has ended, and is said to have.
-    student(&sandbox, &format!("kill -9 $(pidof sandlot-spawner) $({engine})"));
+    student(&sandbox, &format!("kill -9 $({engine}) $({spawner})"));
     let ended = || async {
         student(&sandbox, "docker ps -a --format '{{.Status}}'").starts_with("Exited").then_some(())
     };
