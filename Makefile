@@ -13,7 +13,7 @@ SHELL := /bin/bash
 WEB := web
 BROWSER := tests/browser
 
-.PHONY: help run test bench build bootcamp-image web fmt lint check-web test-rust test-guest test-web test-browser setup-run setup-test setup-bench setup-bootcamp clean
+.PHONY: help run test soak bench build bootcamp-image web fmt lint check-web test-rust test-guest test-web test-browser setup-run setup-test setup-bench setup-bootcamp clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -t -s "$$(printf '\t')"
@@ -24,6 +24,9 @@ run: setup-run web ## install, build in release mode, start everything, print on
 
 test: setup-test ## formatting, lints, pages, Rust, end to end, browser
 	@make/test.sh
+
+soak: setup-test ## 200 rounds of kills in the middle of everything a visitor does
+	@make/soak.sh
 
 bench: setup-bench ## measure beside bubblewrap, crun, docker and the bare system calls
 	@bench/run.sh

@@ -10,6 +10,7 @@ pub mod dockerd;
 pub mod image;
 pub mod netns;
 pub mod process;
+pub mod reaper;
 pub mod registry;
 pub mod sandbox;
 pub mod socket;

@@ -1,5 +1,6 @@
-//! Processes that a test started: their end by pid, their words when something goes wrong.
+//! Processes that a test started: their end by pid, also if the test is killed; their words when something goes wrong.
 
+use crate::reaper::Care;
 use crate::wait::{LOOK, PATIENCE};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +14,7 @@ use std::time::Instant;
 pub struct Running {
     child: Child,
     log: PathBuf,
+    _care: Care,
 }
 
 impl Running {
@@ -22,13 +24,20 @@ impl Running {
     /// When the log cannot be opened or the program cannot be started.
     pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let file = File::options().create(true).append(true).open(log)?;
-        let child = command
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
             .spawn()
             .with_context(|| format!("starting {}", command.get_program().display()))?;
-        Ok(Self { child, log: log.to_owned() })
+        match Care::process(child.id()) {
+            Ok(care) => Ok(Self { child, log: log.to_owned(), _care: care }),
+            Err(error) => {
+                let _already_gone = child.kill();
+                child.wait()?;
+                Err(error)
+            }
+        }
     }
 
     /// The process id.

@@ -6,6 +6,7 @@
 use crate::client::{Visitor, http};
 use crate::netns::Netns;
 use crate::process::Running;
+use crate::reaper::Care;
 use crate::registry::free_port;
 use crate::wait::until;
 use anyhow::{Context, Result};
@@ -42,6 +43,7 @@ pub struct Sandbox {
     engine_settings: Vec<(&'static str, &'static str)>,
     netns: Option<Netns>,
     dir: TempDir,
+    _care: Care,
 }
 
 impl Sandbox {
@@ -56,6 +58,7 @@ impl Sandbox {
     async fn made(netns: Option<Netns>) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("sandlot-test-").tempdir()?;
         std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let care = Care::folder(dir.path())?;
         let spawner = start_spawner(dir.path()).await?;
         let engine = start_engine(dir.path(), 0, &[], netns.as_ref())?;
         let (port, catalogue, settings, blanks) = (free_port()?, Vec::new(), Vec::new(), 0);
@@ -71,6 +74,7 @@ impl Sandbox {
             engine_settings,
             netns,
             dir,
+            _care: care,
         };
         sandbox.engine_answers().await?;
         Ok(sandbox)

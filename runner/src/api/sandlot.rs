@@ -81,7 +81,7 @@ pub(super) async fn keep(
     Path(id): Path<String>,
     Json(wanted): Json<Keep>,
 ) -> Answer<Json<Kept>> {
-    Ok(Json(engine.keep(&id, &wanted).await.map_err(explain)?))
+    Ok(Json(engine.keep(&id, wanted).await.map_err(explain)?))
 }
 
 /// `DELETE /sandlot/v1/kept/{name}`
@@ -89,7 +89,7 @@ pub(super) async fn forget(
     State(engine): State<Engine>,
     Path(name): Path<String>,
 ) -> Answer<hyper::StatusCode> {
-    engine.forget_kept(&name).map_err(explain)?;
+    engine.forget_kept(&name).await.map_err(explain)?;
     Ok(hyper::StatusCode::NO_CONTENT)
 }
 

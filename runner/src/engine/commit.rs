@@ -66,7 +66,7 @@ impl Engine {
         let container = self.find(key)?;
         let pause = !wish.go_on && matches!(container.state(), State::Running { .. });
         if pause {
-            self.pause(&container.id).await?;
+            self.hold(&container.id).await?;
         }
         let comment = wish.comment.clone();
         let name = wish.name.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -114,6 +114,7 @@ impl Engine {
             finished: None,
             restarts: 0,
             stopped_by_hand: false,
+            held: false,
         };
         let dir = directory(&self.settings, &id);
         let container = Arc::new(Container::new(dir.clone(), record, slot));

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::commit::{CommitError, Wish};
-use super::error::Error;
+use super::error::{Doing, Error};
 use crate::image::{self, Force, Use};
 use sandlot_wire::{KEPT, Keep, Kept};
 
@@ -20,7 +20,19 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommitError`]: it wrote more than may be kept, the name, the disk.
-    pub async fn keep(&self, key: &str, wanted: &Keep) -> Result<Kept, CommitError> {
+    pub async fn keep(&self, key: &str, wanted: Keep) -> Result<Kept, CommitError> {
+        let (engine, key) = (self.clone(), key.to_owned());
+        let making = self.keeping.clone().read_owned().await;
+        // To its end, also if nobody waits any more: who asks to forget it then must find it.
+        let kept = tokio::spawn(async move {
+            let kept = engine.make_kept(&key, &wanted).await;
+            drop(making);
+            kept
+        });
+        kept.await.map_err(std::io::Error::other).doing(|| "keeping work".into())?
+    }
+
+    async fn make_kept(&self, key: &str, wanted: &Keep) -> Result<Kept, CommitError> {
         let container = self.find(key)?;
         let reference = kept_name(&wanted.name)?;
         let size = self.meter(&container.id).await?.disk_used;
@@ -48,12 +60,13 @@ impl Engine {
         Ok(Kept { reference, size: made.size.saturating_sub(on.size) })
     }
 
-    /// Removes kept work that no session runs from.
+    /// Removes kept work that no session runs from; of what is being made just now, its end is waited for.
     ///
     /// # Errors
     /// [`CommitError`]: the name, an image that is used; one that is not there is removed.
-    pub fn forget_kept(&self, name: &str) -> Result<(), CommitError> {
+    pub async fn forget_kept(&self, name: &str) -> Result<(), CommitError> {
         let reference = kept_name(name)?;
+        let _none_is_made = self.keeping.write().await;
         let used = |id: &image::Digest| {
             let id = id.to_string();
             let users = self.containers().into_iter().filter(|container| container.record().image == id);

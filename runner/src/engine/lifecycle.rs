@@ -67,13 +67,21 @@ impl Engine {
         self.freeze(key, Freeze::Unpause).await
     }
 
+    /// Freezes a container for a moment: an engine that starts thaws it.
+    ///
+    /// # Errors
+    /// As [`Engine::pause`].
+    pub(super) async fn hold(&self, key: &str) -> Result<(), Error> {
+        self.freeze(key, Freeze::Hold).await
+    }
+
     async fn freeze(&self, key: &str, what: Freeze) -> Result<(), Error> {
         let container = self.find(key)?;
         let _busy = container.busy.lock().await;
         let next = match (container.state(), what) {
-            (State::Running { pid, since }, Freeze::Pause) => State::Paused { pid, since },
+            (State::Running { pid, since }, Freeze::Pause | Freeze::Hold) => State::Paused { pid, since },
             (State::Paused { pid, since }, Freeze::Unpause) => State::Running { pid, since },
-            (State::Paused { .. }, Freeze::Pause) => {
+            (State::Paused { .. }, Freeze::Pause | Freeze::Hold) => {
                 return Err(Error::Conflict(format!("Container {} is already paused", container.id)));
             }
             (State::Restarting(_), _) => return Err(container.restarting()),
@@ -84,12 +92,15 @@ impl Engine {
         };
         container
             .with_group(|group| match what {
-                Freeze::Pause => group.freeze(),
+                Freeze::Pause | Freeze::Hold => group.freeze(),
                 Freeze::Unpause => group.thaw(),
             })?
             .map_err(|e| Error::Conflict(e.to_string()))?;
-        container.change(|record| record.state = next)?;
-        self.events.container(if what == Freeze::Pause { "pause" } else { "unpause" }, &container);
+        container.change(|record| {
+            record.state = next;
+            record.held = what == Freeze::Hold;
+        })?;
+        self.events.container(if what == Freeze::Unpause { "unpause" } else { "pause" }, &container);
         if what == Freeze::Unpause {
             self.mind_health(&container);
         }
@@ -236,6 +247,7 @@ impl Engine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Freeze {
     Pause,
+    Hold,
     Unpause,
 }
 

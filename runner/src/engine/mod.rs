@@ -107,6 +107,8 @@ pub struct Shared {
     /// Held while an empty volume is filled.
     pub(super) filling: Mutex<()>,
     pub(super) builds: build::Running,
+    /// Read while work is being kept.
+    pub(super) keeping: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl std::ops::Deref for Engine {
@@ -166,6 +168,7 @@ impl Engine {
             mappings: Mutex::default(),
             filling: Mutex::default(),
             builds: build::Running::default(),
+            keeping: Arc::default(),
             settings,
             images,
             spawner,

@@ -60,6 +60,9 @@ pub struct Record {
     /// Whether a person stopped it: `unless-stopped` respects that.
     #[serde(default)]
     pub stopped_by_hand: bool,
+    /// Whether it is frozen for the moment of a commit alone: if its engine dies meanwhile, the next one thaws it.
+    #[serde(default)]
+    pub held: bool,
 }
 
 /// What a container is in; see the diagram above.

@@ -62,6 +62,7 @@ impl Engine {
                     Err(e) => tracing::warn!(container = container.id, "its output is lost: {e}"),
                 }
                 self.plug_again(container).await;
+                thaw(container)?;
                 self.mind_health(container);
                 if let Some(status) = process.status {
                     tokio::spawn(self.clone().ended(Arc::clone(container), status));
@@ -119,6 +120,24 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+/// Lets a container go on that only an engine that died kept still: for a commit, or a checkpoint.
+fn thaw(container: &Container) -> Result<(), Error> {
+    let held = container.record().held;
+    let running = match container.state() {
+        State::Running { .. } => None,
+        State::Paused { pid, since } if held => Some(State::Running { pid, since }),
+        _ => return Ok(()),
+    };
+    let thawed = container.with_group(|group| if group.frozen()? { group.thaw() } else { Ok(()) });
+    if let Ok(Err(e)) = thawed {
+        tracing::warn!(container = container.id, "not thawed: {e}");
+    }
+    match running {
+        Some(state) => container.change(|record| (record.state, record.held) = (state, false)),
+        None => Ok(()),
     }
 }
 

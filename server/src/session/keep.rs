@@ -23,7 +23,11 @@ pub struct Keeping {
 
 /// All kept work of this server.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<Vec<KeptRow>>);
+pub(super) struct Shelf {
+    all: Mutex<Vec<KeptRow>>,
+    /// Those whose making came to nothing, or broke off at some point: whatever there is of them is to go.
+    failed: Mutex<Vec<String>>,
+}
 
 /// A place on the shelf; it is free again when this is dropped and nothing was put there.
 #[derive(Debug)]
@@ -37,18 +41,25 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         if self.filled.is_none() {
             self.shelf.with(|all| all.retain(|row| row.id != self.row.id));
+            self.shelf.failed(|failed| failed.push(self.row.id.clone()));
         }
     }
 }
 
 impl Shelf {
-    /// What was kept before the start.
+    /// What was kept before the start, and what was to be when the last server died.
     pub(super) fn new(rows: Vec<KeptRow>) -> Self {
-        Self(Mutex::new(rows))
+        let (all, broken): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| !row.reference.is_empty());
+        let failed = broken.into_iter().map(|row| row.id).collect();
+        Self { all: Mutex::new(all), failed: Mutex::new(failed) }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Vec<KeptRow>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn failed<T>(&self, act: impl FnOnce(&mut Vec<String>) -> T) -> T {
+        act(&mut self.failed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The work whose image has that reference.
@@ -95,13 +106,12 @@ impl Sessions {
         };
         // The place first: twenty calls at once keep no more than is allowed.
         let mut place = self.inner.kept.reserve(row, keeping.count, caller)?;
+        // Then the row, so that a server that starts after this one was killed knows what the engine may have made.
+        self.inner.store.save_kept(&self.inner.node, &place.row).await?;
         let made = self.inner.engine.keep(&container, &name, keeping.size).await?;
         let size = i64::try_from(made.size).unwrap_or(i64::MAX);
         let row = KeptRow { reference: made.reference, size, ..place.row.clone() };
-        if let Err(error) = self.inner.store.save_kept(&self.inner.node, &row).await {
-            self.spawn_forget(name);
-            return Err(error.into());
-        }
+        self.inner.store.finish_kept(&self.inner.node, &row).await?;
         place.filled = Some(());
         self.inner.kept.with(|all| {
             if let Some(old) = all.iter_mut().find(|old| old.id == row.id) {
@@ -112,13 +122,18 @@ impl Sessions {
         Ok(row)
     }
 
-    fn spawn_forget(&self, name: String) {
-        let engine = self.inner.engine.clone();
-        tokio::spawn(async move {
-            if let Err(error) = engine.forget_kept(&name).await {
-                tracing::warn!(name, %error, "work that was not stored stays in the engine");
+    /// Removes what there is of work whose keeping failed; what the engine cannot remove now is tried again.
+    pub(super) async fn clear_unkept(&self) {
+        for name in self.inner.kept.failed(std::mem::take) {
+            let gone = match self.inner.engine.forget_kept(&name).await {
+                Ok(()) => self.inner.store.forget_kept(&self.inner.node, &name).await.map_err(Error::from),
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = gone {
+                tracing::warn!(name, %error, "work that was not kept stays in the engine for now");
+                self.inner.kept.failed(|failed| failed.push(name));
             }
-        });
+        }
     }
 
     /// What the caller kept, latest first; the administrator's is all.

@@ -37,6 +37,7 @@ impl Sessions {
         self.inner.readiness.send_replace(Readiness::Ready);
         self.promote();
         loop {
+            self.clear_unkept().await;
             tokio::time::sleep(EVERY).await;
             if let Err(error) = self.compare().await {
                 tracing::warn!(%error, "the engine's containers cannot be listed");

@@ -16,7 +16,7 @@ pub struct KeptRow {
     pub base: String,
     /// The profile's name.
     pub profile: String,
-    /// The image's reference.
+    /// The image's reference; empty while it is being made.
     pub reference: String,
     /// The session that it was made of.
     pub session: String,
@@ -51,7 +51,17 @@ impl Store {
         Ok(())
     }
 
-    /// All of a node, oldest first.
+    /// Notes that the image of one is there: its reference and size.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn finish_kept(&self, node: &str, row: &KeptRow) -> Result<(), Error> {
+        let query = sqlx::query("UPDATE kept SET reference = $3, size = $4 WHERE node = $1 AND id = $2");
+        query.bind(node).bind(&row.id).bind(&row.reference).bind(row.size).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// All of a node, oldest first; also those whose images were not finished.
     ///
     /// # Errors
     /// [`Error::Statement`].
@@ -95,7 +105,10 @@ mod tests {
             created_at: 7,
         };
         store.save_kept("n", &row).await.unwrap();
-        assert_eq!(store.kept("n").await.unwrap(), [row]);
+        assert_eq!(store.kept("n").await.unwrap(), [row.clone()]);
+        let finished = KeptRow { reference: text("r2"), size: 9, ..row };
+        store.finish_kept("n", &finished).await.unwrap();
+        assert_eq!(store.kept("n").await.unwrap(), [finished]);
         assert_eq!(store.kept("other").await.unwrap(), []);
         store.forget_kept("n", "1").await.unwrap();
         assert_eq!(store.kept("n").await.unwrap(), []);

@@ -26,6 +26,7 @@ mod images;
 mod inner;
 mod inner_walls;
 mod keeping;
+mod kills;
 mod limits;
 mod locks;
 mod logs;

@@ -1,4 +1,7 @@
-//! Files written: to a name of their own beside the place, then put there in one step, so that nobody sees half of one.
+//! Files written: beside the place, then put there in one step, so that nobody sees half of one.
+//!
+//! While its bytes come a file has no name, so an engine that is killed meanwhile leaves nothing; where the file system cannot do
+//! that, it has one that no listing shows.
 
 use super::read::{again, kind, special, tag};
 use super::spot::{self, Owner, Spot};
@@ -6,7 +9,7 @@ use super::{Error, UNFINISHED, told, told_io};
 use crate::engine::Engine;
 use crate::engine::files;
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown, fstat, openat, renameat,
+    AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown, fstat, linkat, openat, renameat,
     renameat_with, unlinkat,
 };
 use rustix::io::Errno;
@@ -14,7 +17,7 @@ use sandlot_wire::files::Kind;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -82,13 +85,42 @@ fn make(root: BorrowedFd<'_>, path: &Path, owner: Owner) -> Result<(), Error> {
 /// A file on its way; what is dropped before it is put goes.
 struct Unfinished<'a> {
     spot: &'a Spot,
-    name: OsString,
+    /// Its name beside the place, once it has one.
+    name: Option<OsString>,
     file: File,
 }
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        unlinkat(&self.spot.parent, &self.name, AtFlags::empty()).unwrap_or_default();
+        if let Some(name) = &self.name {
+            unlinkat(&self.spot.parent, name, AtFlags::empty()).unwrap_or_default();
+        }
+    }
+}
+
+impl Unfinished<'_> {
+    /// Puts it at its place, in one step.
+    fn put(&mut self, condition: &Condition) -> rustix::io::Result<()> {
+        let (parent, place) = (&self.spot.parent, &self.spot.name);
+        match (&self.name, condition) {
+            (None, Condition::Absent) => self.link(place),
+            (Some(name), Condition::Absent) => {
+                renameat_with(parent, name, parent, place, RenameFlags::NOREPLACE)
+            }
+            (Some(name), _) => renameat(parent, name, parent, place),
+            // A link replaces nothing: a name for this moment, and then that is moved.
+            (None, _) => {
+                let name = random_name()?;
+                self.link(&name)?;
+                let name = self.name.insert(name);
+                renameat(parent, &*name, parent, place)
+            }
+        }
+    }
+
+    fn link(&self, name: &OsStr) -> rustix::io::Result<()> {
+        let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        linkat(CWD, own, &self.spot.parent, name, AtFlags::SYMLINK_FOLLOW)
     }
 }
 
@@ -107,14 +139,7 @@ fn write(
     // What is there now, not what was there when the bytes began to come.
     let there = check(&spot, condition)?;
     dress(&new.file, there.as_ref(), owner).map_err(told(path))?;
-    let put = match condition {
-        Condition::Absent => {
-            let never = RenameFlags::NOREPLACE;
-            renameat_with(&spot.parent, &new.name, &spot.parent, &spot.name, never)
-        }
-        _ => renameat(&spot.parent, &new.name, &spot.parent, &spot.name),
-    };
-    match put {
+    match new.put(condition) {
         Ok(()) => Ok(tag(&fstat(&new.file).map_err(told(path))?)),
         Err(Errno::EXIST) if *condition == Condition::Absent => Err(Error::Changed(shown(path))),
         // Something is mounted there, as on /etc/hosts: such a file can only be filled anew.
@@ -144,13 +169,23 @@ fn check(spot: &Spot, condition: &Condition) -> Result<Option<Stat>, Error> {
 }
 
 fn unfinished(spot: &Spot) -> Result<Unfinished<'_>, Error> {
+    let (mode, flags) = (Mode::from_raw_mode(0o600), OFlags::RDWR | OFlags::CLOEXEC);
+    match openat(&spot.parent, ".", OFlags::TMPFILE | flags, mode) {
+        Ok(file) => return Ok(Unfinished { spot, name: None, file: file.into() }),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {}
+        Err(e) => return Err(told(&spot.path)(e)),
+    }
+    let name = random_name().map_err(told(&spot.path))?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | flags;
+    let file = openat(&spot.parent, &name, flags, mode);
+    Ok(Unfinished { spot, name: Some(name), file: file.map_err(told(&spot.path))?.into() })
+}
+
+fn random_name() -> rustix::io::Result<OsString> {
     let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|e| told_io(&spot.path, std::io::Error::other(e)))?;
+    getrandom::fill(&mut random).map_err(|_| Errno::IO)?;
     let name = [UNFINISHED, hex::encode(random).as_bytes()].concat();
-    let name = OsStr::from_bytes(&name).to_owned();
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat(&spot.parent, &name, flags, Mode::from_raw_mode(0o600));
-    Ok(Unfinished { spot, name, file: file.map_err(told(&spot.path))?.into() })
+    Ok(OsStr::from_bytes(&name).to_owned())
 }
 
 /// Tells who is to blame: who sends the bytes, or the disk.
