@@ -271,10 +271,32 @@ row_interrupt() {
     row 'Ctrl-C in a flood that is shown, to the prompt, longest of 20, ms' "$ours" '' 'wanted: within 100'
 }
 
-row_idle() { # not on the tmpfs: the disks of sessions are files, and must not count as memory
-    local ours
-    ours=$(TMPDIR=${SANDLOT_BENCH_DIR:-/tmp} measure server idle 40)
-    row 'an idle session, memory of everything, MiB' "$ours" '' 'wanted: under 1.5'
+crowd=${SANDLOT_BENCH_SESSIONS:-1000}
+
+on_disk() { # ARGUMENTS...: not on the tmpfs: the disks of sessions are files, and must not count as memory
+    TMPDIR=${SANDLOT_BENCH_DIR:-/tmp} measure server "$@"
+}
+
+row_idle() {
+    local mib
+    read -ra mib <<<"$(on_disk idle "$crowd")"
+    row "an idle session of $crowd, memory of everything, MiB" "${mib[0]}" '' "${mib[1]} of it our processes'; wanted: under 1"
+    row '  after 1,000 full lines on each terminal' "${mib[2]}" '' "${mib[3]} of it our processes'; wanted: under 1.5"
+}
+
+row_echo() {
+    local one many
+    read -ra one <<<"$(measure server echo 1000)"
+    read -ra many <<<"$(on_disk echo 1000 "$crowd")"
+    row 'echo of a typed byte, one terminal, ms' "${one[0]}" '' "p99 ${one[1]}; wanted: p50 under 0.3"
+    row "  beside $crowd sessions that receive a line a second" "${many[0]}" "$(ratio "${many[0]}" "${one[0]}")" "p99 ${many[1]}; wanted: under 20"
+}
+
+row_stay() {
+    local more
+    read -ra more <<<"$(on_disk stay "$crowd")"
+    row "$crowd sessions for ${SANDLOT_BENCH_STAY:-600} s, then ended: server's memory, %" "${more[0]}" '' 'more than at the start; wanted: at most 15'
+    row "  the engine's, %" "${more[1]}" '' 'likewise; nothing else is left, or this fails'
 }
 
 row_sessions() {

@@ -51,6 +51,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         privileges::prepare(&config.state, None)?
     };
     privileges::forbid_gain()?;
+    sandlot_sys::memory::keep_trimmed()?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()

@@ -1,10 +1,13 @@
 //! Through the web server: what a terminal carries, and what a session that does nothing costs.
 //!
-//! usage: `cargo bench --bench server -- flood|recorded|raw|shellinabox MEGABYTES | interrupt ROUNDS | idle SESSIONS`
-//! prints megabytes a second, milliseconds, or mebibytes a session. Run as root; `make bench` does.
+//! usage: `cargo bench --bench server -- flood|recorded|raw|shellinabox MEGABYTES | interrupt|warm|cold ROUNDS |
+//! echo ROUNDS [OTHERS] | class|idle|stay SESSIONS`
+//! prints megabytes a second, milliseconds, mebibytes a session, or percent. Run as root; `make bench` does.
 
 #[path = "arrivals/mod.rs"]
 mod arrivals;
+#[path = "crowd/mod.rs"]
+mod crowd;
 
 use anyhow::{Context, Result, bail, ensure};
 use sandlot_tests::process::Running;
@@ -24,8 +27,9 @@ const MEGABYTE: usize = 1 << 20;
 #[tokio::main]
 async fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let [what, count] = &words[..] else { bail!("usage: WHAT NUMBER, see the file's head") };
+    let [what, count, more @ ..] = &words[..] else { bail!("usage: WHAT NUMBER, see the file's head") };
     let count: usize = count.parse().context("a number is needed")?;
+    let others: usize = more.first().map_or(Ok(0), |word| word.parse()).context("a number is needed")?;
     ensure!(count > 0, "at least 1");
     let figures = match &what[..] {
         "flood" => vec![flood(count, &[]).await?],
@@ -33,12 +37,14 @@ async fn main() -> Result<()> {
         "interrupt" => vec![interrupt(count).await?],
         "raw" => vec![raw(count)?],
         "shellinabox" => vec![shellinabox(count).await?],
-        "idle" => vec![idle(count).await?],
+        "idle" => crowd::idle(count).await?,
+        "echo" => crowd::echo(count, others).await?,
+        "stay" => crowd::stay(count).await?,
         "warm" => arrivals::one_by_one(count, 1).await?,
         "cold" => arrivals::one_by_one(count, 0).await?,
         "class" => vec![arrivals::class(count).await?],
         other => {
-            bail!("{other}: neither flood, recorded, interrupt, raw, shellinabox, idle, warm, cold nor class")
+            bail!("{other}: see the file's head for what can be measured")
         }
     };
     println!("{}", figures.iter().map(|figure| format!("{figure:.2}")).collect::<Vec<_>>().join(" "));
@@ -174,33 +180,6 @@ async fn shellinabox(megabytes: usize) -> Result<f64> {
     let rate = rate(megabytes, start);
     daemon.terminate()?;
     Ok(rate)
-}
-
-/// How much less memory the host has for others, a session with a shell at its prompt. Everything counts: kernel,
-/// engine, server, the rings of the terminals.
-async fn idle(sessions: usize) -> Result<f64> {
-    let sandbox = Sandbox::whole(&[]).await?;
-    let visitor = sandbox.administrator()?;
-    // The first pays for what all share.
-    visitor.session(IMAGE).await?;
-    let before = available().await?;
-    for _ in 0..sessions {
-        visitor.session(IMAGE).await?;
-    }
-    let after = available().await?;
-    #[allow(clippy::cast_precision_loss, reason = "mebibytes to two digits")]
-    Ok((before as f64 - after as f64) / 1024.0 / sessions as f64)
-}
-
-/// `MemAvailable` in KiB when it has settled, with nothing cached that could be dropped.
-async fn available() -> Result<i64> {
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    rustix::fs::sync();
-    std::fs::write("/proc/sys/vm/drop_caches", "3")?;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let text = std::fs::read_to_string("/proc/meminfo")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).context("no MemAvailable")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 fn filled(megabytes: usize) -> Result<(tempfile::TempDir, PathBuf)> {

@@ -137,6 +137,10 @@ impl Visitor {
         request.headers_mut().insert(*name, value.parse()?);
         request.headers_mut().insert("origin", origin.parse()?);
         let (mut socket, _) = connect_async(request).await?;
+        if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
+            // As browsers do: else a byte waits for the word that the last one has come.
+            stream.set_nodelay(true)?;
+        }
         let Some(Message::Text(text)) = socket.next().await.transpose()? else { bail!("no hello") };
         let hello: Value = serde_json::from_str(&text)?;
         anyhow::ensure!(hello["type"] == "hello", "not a hello: {hello}");

@@ -183,6 +183,7 @@ fn serve(settings: Settings) -> anyhow::Result<()> {
     // Before the first thread is made.
     let spawner = crate::spawner::ensure(&settings.spawner)?;
     let on_stop = settings.on_stop;
+    sandlot_sys::memory::keep_trimmed()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async { Ok::<(), anyhow::Error>(crate::api::run(settings, told_to_stop()?).await?) })?;
     if let (OnStop::End, Ensured::Started(mut spawner)) = (on_stop, spawner) {

@@ -5,6 +5,7 @@
 pub mod clone;
 pub mod loopdev;
 pub mod mapping;
+pub mod memory;
 pub mod mount;
 pub mod netdevice;
 pub mod process;

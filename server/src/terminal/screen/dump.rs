@@ -80,7 +80,14 @@ impl Writer {
     /// The first `used` cells of a line. One that continues another has at least one, for it is that which wraps.
     fn line(&mut self, line: &Line, used: usize, continues: bool) {
         let cols = line.cells.len();
+        // The line came in with the background of the character that wrapped.
+        let filled = continues && used < cols && line.cells[0].pen.erasing() != Pen::default();
+        // Behind a torn character, erasing would take it, too: then it is done before.
+        let early = used.checked_sub(1).filter(|last| filled && line.is_torn(*last));
         for (at, cell) in line.cells.iter().enumerate().take(used) {
+            if early == Some(at) {
+                self.erase_rest();
+            }
             if line.is_torn(at) {
                 self.text.push_str("\x1b[?7l");
                 self.tear(line, at, None);
@@ -91,11 +98,14 @@ impl Writer {
                 self.cell(cell, at);
             }
         }
-        // The line came in with the background of the character that wrapped.
-        if continues && used < cols && line.cells[0].pen.erasing() != Pen::default() {
-            self.take(Pen::default());
-            self.text.push_str("\x1b[K");
+        if filled && early.is_none() {
+            self.erase_rest();
         }
+    }
+
+    fn erase_rest(&mut self) {
+        self.take(Pen::default());
+        self.text.push_str("\x1b[K");
     }
 
     fn cell(&mut self, cell: &Cell, at: usize) {
@@ -259,6 +269,8 @@ impl Writer {
         match (again.filter(|_| live), torn) {
             (Some(_), Some(torn)) => self.tear(line, torn, Some(screen.x)),
             (Some(at), None) => line.cells[at].write(&mut self.text),
+            // A wide one that did not fit left nothing but this: a mark that comes next is joined as with it.
+            (None, _) if terminal.joint == Some(2) && terminal.leaves_out_wide() => self.text.push(WIDE),
             (None, _) => (),
         }
     }

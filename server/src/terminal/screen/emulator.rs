@@ -113,6 +113,14 @@ impl Emulator {
         screen.x = end;
     }
 
+    /// Whether a wide character would be left out and nothing else happen: there is no room, and the line does not wrap.
+    pub(super) fn leaves_out_wide(&self) -> bool {
+        let screen = if self.is_alternate() { &self.alternate } else { &self.normal };
+        let line = &screen.lines[screen.base() + screen.y];
+        let full = screen.x > 0 && screen.x + 1 == screen.cols && self.modes.nowrap && !self.modes.insert;
+        full && line.cells[screen.x - 1].width() == 1 && line.cells[screen.x].glyph != Glyph::Tail
+    }
+
     /// Characters follow: a wide one whose second half the first of them takes is blanked. xterm.js looks once for all that
     /// come in a row, which shows where a wide one did not fit a line that does not wrap.
     fn begin_run(&mut self) {
@@ -147,8 +155,11 @@ impl Emulator {
             cell.write(&mut text);
         }
         let text = text.repeat(count);
-        self.begin_run();
-        text.chars().for_each(|c| self.put(c));
+        // Nothing that is put often is nothing: it takes no second half away.
+        if !text.is_empty() {
+            self.begin_run();
+            text.chars().for_each(|c| self.put(c));
+        }
     }
 
     pub(super) fn line_feed(&mut self) {

@@ -132,6 +132,16 @@ fn a_huge_colourful_screen_still_fits_a_snapshot() {
     assert!(snapshot.len() <= SNAPSHOT && snapshot.len() > 1000);
 }
 
+/// Seed 3301 of `tests/browser/replay.test.mjs`.
+#[test]
+fn nothing_that_is_repeated_takes_nothing_away() {
+    let mark = "\x1b[999G\x1b[?7l漢\u{301}";
+    for repeated in ["", "\x1b[5b"] {
+        let snapshot = shown([mark, repeated].concat().as_bytes()).snapshot();
+        assert!(String::from_utf8(snapshot).unwrap().contains('\u{301}'), "{repeated:?}");
+    }
+}
+
 #[test]
 fn repeating_a_character_65535_times_costs_a_line_at_most() {
     let mut screen = shown(b"x");

@@ -130,12 +130,11 @@ impl Traces {
     pub(crate) async fn are_all(&self, sandbox: &Sandbox) -> Result<()> {
         let same = || async {
             let empty = containers(sandbox).is_ok_and(|there| there.is_empty());
-            (empty && Self::of(sandbox).is_ok_and(|now| now == *self)).then_some(())
+            let none = found(sandbox).is_ok_and(|found| found.is_empty());
+            (empty && none && Self::of(sandbox).is_ok_and(|now| now == *self)).then_some(())
         };
         let same = until("everything to be gone", same).await;
-        same.with_context(|| format!("before: {self:?}, now: {:?}", Self::of(sandbox)))?;
-        let found = found(sandbox)?;
-        ensure!(found.is_empty(), "left: {found:#?}");
+        same.with_context(|| format!("before: {self:?}, now: {:?} {:?}", Self::of(sandbox), found(sandbox)))?;
         // Disks that the engine has ready for the next are of no container.
         let mounts = traces::mounts(&sandbox.mark())?;
         ensure!(mounts.len() <= READY, "{mounts:#?}");

@@ -86,7 +86,9 @@ const VICTIMS: [&[Part]; 4] =
 async fn round(sandbox: &mut Sandbox, world: &World, chance: &mut Chance) -> Result<()> {
     let deed = chance.pick(&Deed::ALL);
     let victims = chance.pick(&VICTIMS);
-    let after = Duration::from_millis(chance.below(deed.span()));
+    // Most deeds are over soon.
+    let span = chance.pick(&[deed.span() / 6, deed.span() / 2, deed.span()]);
+    let after = Duration::from_micros(chance.below(span * 1000));
     let mut own = Chance::new(chance.next());
     eprintln!("round {}: {deed:?}, {victims:?} after {after:?}", world.round);
     let prepared = deed.prepare(sandbox, world, &mut own).await.context("preparing")?;
@@ -109,6 +111,7 @@ async fn round(sandbox: &mut Sandbox, world: &World, chance: &mut Chance) -> Res
     }
     told.context("right after the kill")?;
     let done = tokio::time::timeout(2 * PATIENCE, doing).await.context("the deed does not end")??;
+    eprintln!("    answered: {:?}", done.status);
     deed.check(sandbox, world, &prepared, done, victims).await.context("what was done")?;
     world.goes_on().await.context("the session")?;
     left::nothing(sandbox, world).await
