@@ -18,8 +18,13 @@ fn main() {
     let busybox =
         std::env::var_os("SANDLOT_BUSYBOX").map_or_else(|| PathBuf::from("/bin/busybox"), PathBuf::from);
     println!("cargo:rerun-if-changed={}", busybox.display());
+    let mut shell = Vec::new();
     let image = match std::fs::read(&busybox) {
-        Ok(binary) if is_static(&binary) => image(&busybox, &binary),
+        Ok(binary) if is_static(&binary) => {
+            let made = image(&busybox, &binary);
+            shell = binary;
+            made
+        }
         Ok(_) => Err(io::Error::other(format!("{} is not statically linked", busybox.display()))),
         Err(e) => Err(e),
     };
@@ -27,7 +32,9 @@ fn main() {
         println!("cargo:warning=no starter image: {e}; install busybox-static and build again");
         Vec::new()
     });
-    if let Err(e) = std::fs::write(&out, bytes) {
+    if let Err(e) =
+        std::fs::write(&out, bytes).and_then(|()| std::fs::write(out.with_file_name("shell"), shell))
+    {
         println!("cargo:warning=the starter image cannot be written: {e}");
         std::process::exit(1);
     }

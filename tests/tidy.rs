@@ -23,7 +23,8 @@ const RUNNER: &[(&str, &[&str])] = &[
 
 /// Rooms of the server: no SQL beneath bytes.
 const SERVER: &[(&str, &[&str])] = &[
-    ("http", &["session", "terminal", "config", "store"]),
+    ("http", &["session", "terminal", "config", "store", "course"]),
+    ("course", &["session", "store"]),
     ("config", &["session", "terminal"]),
     ("session", &["terminal", "store"]),
     ("store", &[]),

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod course;
+pub mod course_command;
 pub mod http;
 pub mod privileges;
 pub mod server;

@@ -4,6 +4,7 @@
 
 use anyhow::Context;
 use sandlot_server::config::{self, Config};
+use sandlot_server::course_command;
 use sandlot_server::privileges;
 use sandlot_server::server::Server;
 use sandlot_server::session;
@@ -17,9 +18,14 @@ use tracing_subscriber::EnvFilter;
 const THREADS: usize = 2;
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("SANDLOT_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    let filter = EnvFilter::try_from_env("SANDLOT_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,html5ever=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let config = match Config::read(std::env::args_os()) {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|first| first == "course") {
+        return course_command::run(arguments.into_iter().skip(1).collect());
+    }
+    let config = match Config::read(arguments) {
         Ok(config) => config,
         Err(config::Error::Arguments(error)) => error.exit(),
         Err(error) => {

@@ -3,6 +3,8 @@
 //! Sessions go on when it ends: containers are the engine's, and what terminals print is kept in their rings.
 
 use crate::config::{Patience, Web};
+use crate::course::learning::Learning;
+use crate::course::shelf::Shelf;
 use crate::http::App;
 use crate::http::auth::{self, Keys, Token};
 use crate::session::engine::Engine;
@@ -81,7 +83,8 @@ impl Server {
             web.public_url.as_ref().map_or_else(|| crate::config::url(web.listen), ToString::to_string);
         let login = (made == Token::Made).then(|| format!("{base}admin?token={}", keys.token()));
         let (patience, stop) = (web.patience, CancellationToken::new());
-        let app = App::new(sessions.clone(), keys, web, stop.clone());
+        let learning = Learning::new(Shelf::new(web.courses.clone()), sessions.clone(), store.clone());
+        let app = App::new(learning, sessions.clone(), keys, web, stop.clone());
         Ok(Self { app, patience, sessions, store, tasks, stop, login })
     }
 

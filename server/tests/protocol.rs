@@ -2,7 +2,7 @@
 //!
 //! `SANDLOT_WRITE=1 cargo test -p sandlot-server --test protocol` writes the file anew.
 
-use sandlot_server::http::{body, body_kept, file_body};
+use sandlot_server::http::{body, body_kept, course_body, file_body};
 use sandlot_server::terminal::protocol;
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -56,6 +56,26 @@ fn generated() -> String {
         declare::<file_body::FileChange>(&config),
         declare::<file_body::RenameFile>(&config),
         declare::<file_body::ListeningPort>(&config),
+        declare::<course_body::CourseInfo>(&config),
+        declare::<course_body::CourseItemKind>(&config),
+        declare::<course_body::CourseItem>(&config),
+        declare::<course_body::CourseDetail>(&config),
+        declare::<course_body::LabPort>(&config),
+        declare::<course_body::LabHint>(&config),
+        declare::<course_body::LabTask>(&config),
+        declare::<course_body::QuestionKind>(&config),
+        declare::<course_body::LabQuestion>(&config),
+        declare::<course_body::LabStep>(&config),
+        declare::<course_body::LabDetail>(&config),
+        declare::<course_body::LabReadiness>(&config),
+        declare::<course_body::LabSession>(&config),
+        declare::<course_body::CheckStep>(&config),
+        declare::<course_body::CheckResult>(&config),
+        declare::<course_body::NameStep>(&config),
+        declare::<course_body::AnswerQuestion>(&config),
+        declare::<course_body::SlideInfo>(&config),
+        declare::<course_body::DeckDetail>(&config),
+        declare::<course_body::ProgressEntry>(&config),
     ] {
         text.push_str(&declaration);
     }

@@ -106,6 +106,7 @@ fn sandlot_routes() -> Router<Engine> {
         .route(&path("dial"), post(sandlot::dial))
         .route(&path("listen"), post(sandlot::listen))
         .route(&path("keep"), post(sandlot::keep))
+        .route(&path("script"), post(sandlot::script))
         .route(&format!("{}/kept/{{name}}", sandlot_wire::PREFIX), delete(sandlot::forget))
         .route(&path("meter"), get(sandlot::meter))
         .route(&format!("{}/meters", sandlot_wire::PREFIX), get(sandlot::meters))

@@ -7,7 +7,9 @@ use crate::engine::commit::CommitError;
 use crate::engine::terminals::Handover;
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
-use sandlot_wire::{Dial, HEADER_TERMINAL, Keep, Kept, Listen, Meter, OpenTerminal, Port, Terminal};
+use sandlot_wire::{
+    Dial, HEADER_TERMINAL, Keep, Kept, Listen, Meter, OpenTerminal, Port, Script, ScriptEnd, Terminal,
+};
 
 /// `POST …/terminals`
 pub(super) async fn open(State(engine): State<Engine>, Path(id): Path<String>, request: Request) -> Answer {
@@ -73,6 +75,17 @@ pub(super) async fn listen(State(engine): State<Engine>, Path(id): Path<String>,
 /// `GET …/meter`
 pub(super) async fn meter(State(engine): State<Engine>, Path(id): Path<String>) -> Answer<Json<Meter>> {
     Ok(Json(engine.meter(&id).await?))
+}
+
+/// `POST …/script`
+pub(super) async fn script(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Json(wanted): Json<Script>,
+) -> Answer<Json<ScriptEnd>> {
+    // To its end, or its time limit, also if nobody waits for the answer any more: nothing is to be left running.
+    let run = tokio::spawn(async move { engine.run_script(&id, wanted).await });
+    Ok(Json(run.await.map_err(|e| Error::new(hyper::StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))??))
 }
 
 /// `POST …/keep`

@@ -62,11 +62,20 @@ pub fn open_terminal(cols: u16, rows: u16) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((master, inner))
 }
 
-/// Becomes `spec`; comes back only with the reason why it cannot.
+/// Becomes `spec`; comes back only with the reason why it cannot. With a program that was brought along, nothing of the container's
+/// is looked for.
 #[must_use]
-pub fn become_process(spec: &Process, streams: Streams, workdir: Workdir) -> Failure {
+pub fn become_process(
+    spec: &Process,
+    streams: Streams,
+    workdir: Workdir,
+    brought: Option<OwnedFd>,
+) -> Failure {
     match prepare(spec, streams, workdir) {
-        Ok((user, argv0)) => execute(spec, &user, argv0),
+        Ok((user, argv0)) => match brought {
+            Some(program) => execute_brought(spec, &user, &program),
+            None => execute(spec, &user, argv0),
+        },
         Err(failure) => failure,
     }
 }
@@ -257,6 +266,21 @@ fn execute(spec: &Process, user: &User, login: Option<String>) -> Failure {
         Some(errno) => failed(errno.desc().to_lowercase(), 126),
         None if command.contains('/') => failed("no such file or directory".into(), 127),
         None => failed("executable file not found in $PATH".into(), 127),
+    }
+}
+
+fn execute_brought(spec: &Process, user: &User, program: &OwnedFd) -> Failure {
+    let failed = |message: String| Failure {
+        step: "exec of the engine's own program".into(),
+        message,
+        exit_code: 126,
+    };
+    let (Some(argv), Some(environment)) = (strings(&spec.argv), strings(&environment(spec, user))) else {
+        return failed("a NUL byte in an argument or in the environment".into());
+    };
+    match nix::unistd::execveat(program, c"", &argv, &environment, nix::fcntl::AtFlags::AT_EMPTY_PATH) {
+        Err(errno) => failed(errno.desc().to_lowercase()),
+        Ok(never) => match never {},
     }
 }
 

@@ -10,6 +10,7 @@ use crate::container::spec::Stdio;
 use crate::spawner::client::{ExitStatus, INIT, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -31,7 +32,14 @@ pub struct Request {
     pub working_dir: Option<String>,
     pub privileged: bool,
     pub detach_keys: Option<String>,
+    /// Not Docker's: a program of the engine's own, which is run in the place of one of the container's.
+    #[serde(skip)]
+    pub program: Option<Program>,
 }
+
+/// A program that the engine brings along: an executable file.
+#[derive(Debug, Clone)]
+pub struct Program(pub Arc<std::os::fd::OwnedFd>);
 
 /// One execution.
 #[derive(Debug)]
@@ -186,7 +194,10 @@ impl Engine {
         let join = self.join(&container)?;
         // Before it is there, as Docker says it: its end may come at any moment after.
         self.exec_event("exec_start", &container, &exec, &[]);
-        let started = self.spawner.exec(&container.id, id, &process, join).await.map_err(Error::from);
+        let started = {
+            let brought = exec.request.program.as_ref().map(|program| program.0.as_fd());
+            self.spawner.exec_program(&container.id, id, &process, (join, brought)).await.map_err(Error::from)
+        };
         if let Err(Error::Start(failure)) = &started {
             // What is no fault of the command's is one of an execution all the same.
             exec.state.send_replace(ExecState::Ended(failure.exit_code.max(126)));

@@ -44,6 +44,7 @@ pub mod record;
 mod recover;
 mod restart;
 mod restore;
+pub mod script;
 pub mod settings;
 pub mod slots;
 pub mod stats;
@@ -98,6 +99,7 @@ pub struct Shared {
     pub networks: networks::Networks,
     pub(super) disks: Disks,
     pub(super) execs: Execs,
+    pub(super) shell: script::Shell,
     pub(super) places: Arc<tokio::sync::Semaphore>,
     pub(super) blanks: blanks::Blanks,
     pub(super) ends: broadcast::Sender<Event>,
@@ -160,6 +162,7 @@ impl Engine {
             slots: settings.slots(),
             events: Events::default(),
             execs: Execs::default(),
+            shell: script::Shell::default(),
             blanks: blanks::Blanks::default(),
             places: Arc::new(tokio::sync::Semaphore::new(ahead::PLACES)),
             ends: broadcast::Sender::new(ENDS),

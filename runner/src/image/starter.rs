@@ -8,6 +8,9 @@ pub const NAME: &str = "sandlot/starter:latest";
 /// An OCI image layout in a tar archive; empty if the program was built without busybox.
 const ARCHIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/starter.tar"));
 
+/// Its shell with all tools, one static program; empty if there was none when this program was built.
+pub const SHELL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shell"));
+
 /// Loads it, if it is not there.
 ///
 /// # Errors

@@ -92,7 +92,8 @@ pub(super) enum Kind {
     /// A container with these ids, which is told later what it is.
     Container(IdRange, Profile),
     /// A process in the container whose first process this is a descriptor of.
-    Execution(Box<Process>, Pipes, OwnedFd),
+    /// The last is its program, if the engine brought that along.
+    Execution(Box<Process>, Pipes, OwnedFd, Option<OwnedFd>),
     /// A container that was written down: the helper itself becomes CRIU.
     Restoration(Box<(Container, Restoration)>, Pipes, Materials),
 }
@@ -130,7 +131,7 @@ fn help(alone: Alone, making: Making) {
             }
             namespace::ALL
         }
-        Kind::Execution(_, _, init) => {
+        Kind::Execution(_, _, init, _) => {
             if let Err(e) = setns(init.as_fd(), namespace::ALL) {
                 return failed("entering the container", e);
             }
@@ -193,8 +194,9 @@ fn keep_only(making: &Making) -> io::Result<()> {
     keep.extend(making.cgroups.iter().map(AsFd::as_fd));
     match &making.kind {
         Kind::Container(..) => {}
-        Kind::Execution(_, pipes, init) => {
+        Kind::Execution(_, pipes, init, brought) => {
             keep.push(init.as_fd());
+            keep.extend(brought.as_ref().map(AsFd::as_fd));
             keep.extend(inner(pipes).map(AsFd::as_fd));
         }
         Kind::Restoration(_, pipes, materials) => {
@@ -219,9 +221,9 @@ fn child(alone: Alone, making: Making, wait: OwnedFd) {
     let failure = match (done.and_then(|()| become_root()), kind) {
         (Err(failure), _) => failure,
         (Ok(()), Kind::Container(_, profile)) => container(alone, &sync, profile),
-        (Ok(()), Kind::Execution(spec, pipes, init)) => {
+        (Ok(()), Kind::Execution(spec, pipes, init, brought)) => {
             drop(init);
-            run(&sync, pipes, &spec, Workdir::Expect)
+            run(&sync, pipes, (&spec, brought), Workdir::Expect)
         }
         (Ok(()), Kind::Restoration(..)) => Failure::setup("restoring", &"the helper does that"),
     };
@@ -280,11 +282,11 @@ fn container(alone: Alone, sync: &OwnedFd, profile: Profile) -> Failure {
         Err(e) => return Failure::setup("listening for the session's own engine", &e),
     };
     match (spec.init, spec.process) {
-        (Init::Command, Some(process)) => run(sync, pipes, &process, Workdir::Make),
+        (Init::Command, Some(process)) => run(sync, pipes, (&process, None), Workdir::Make),
         (Init::Reaper, Some(process)) => {
             let mut pipes = pipes;
             let mut first = || {
-                let failure = run(sync, pipes.take(), &process, Workdir::Make);
+                let failure = run(sync, pipes.take(), (&process, None), Workdir::Make);
                 refuse(sync.as_fd(), failure);
             };
             init::supervise(alone, Some(&mut first), door)
@@ -297,7 +299,12 @@ fn container(alone: Alone, sync: &OwnedFd, profile: Profile) -> Failure {
     }
 }
 
-fn run(sync: &OwnedFd, pipes: Pipes, process: &Process, workdir: Workdir) -> Failure {
+fn run(
+    sync: &OwnedFd,
+    pipes: Pipes,
+    (process, brought): (&Process, Option<OwnedFd>),
+    workdir: Workdir,
+) -> Failure {
     let streams = match (process.stdio, pipes) {
         (Stdio::Terminal { cols, rows }, _) => match open_terminal(cols, rows) {
             Ok((master, inner)) => {
@@ -309,7 +316,7 @@ fn run(sync: &OwnedFd, pipes: Pipes, process: &Process, workdir: Workdir) -> Fai
         (Stdio::Pipes { .. }, Some((input, output, error))) => Streams::Pipes(input, output, error),
         _ => Streams::Null,
     };
-    become_process(process, streams, workdir)
+    become_process(process, streams, workdir, brought)
 }
 
 /// A user namespace with this mapping: that of a child which does nothing and is ended at once.

@@ -2,7 +2,7 @@
 //!
 //! One thread reads the socket, for descriptors arrive only by `recvmsg`; callers wait on channels.
 
-use super::message::{self, Answer, Key, Reply, Request, Streams};
+use super::message::{self, Answer, Key, Program, Reply, Request, Streams};
 use crate::container::checkpoint::restore::Restoration;
 use crate::container::spec::{Container, IdRange, Process, Profile};
 use std::collections::HashMap;
@@ -209,12 +209,28 @@ impl Client {
         spec: &Process,
         cgroups: Vec<OwnedFd>,
     ) -> Result<Started, Error> {
+        self.exec_program(container, process, spec, (cgroups, None)).await
+    }
+
+    /// The same, with a program that the engine brings along (an executable file, open for nothing but that): nothing of the
+    /// container's has a part in what is executed.
+    ///
+    /// # Errors
+    /// As [`Client::exec`].
+    pub async fn exec_program(
+        &self,
+        container: &str,
+        process: &str,
+        spec: &Process,
+        (cgroups, brought): (Vec<OwnedFd>, Option<BorrowedFd<'_>>),
+    ) -> Result<Started, Error> {
         let request = Request::Exec {
             container: container.to_owned(),
             process: process.to_owned(),
             spec: Box::new(spec.clone()),
+            program: if brought.is_some() { Program::Brought } else { Program::Inside },
         };
-        let all: Vec<BorrowedFd<'_>> = cgroups.iter().map(AsFd::as_fd).collect();
+        let all: Vec<BorrowedFd<'_>> = cgroups.iter().map(AsFd::as_fd).chain(brought).collect();
         started(self.ask(request, &all).await?)
     }
 

@@ -49,7 +49,7 @@ pub enum Request {
     Abandon(String),
     /// Let a container with a routed network run its first process; of one that was restored, take the streams.
     Proceed(String),
-    /// Run a process in a container. Descriptors: the groups to join.
+    /// Run a process in a container. Descriptors: the groups to join, then the program if it comes along.
     Exec {
         /// The container's id.
         container: String,
@@ -57,6 +57,8 @@ pub enum Request {
         process: String,
         /// What to run.
         spec: Box<Process>,
+        /// Where its program is.
+        program: Program,
     },
     /// Send a signal.
     Signal(Key, i32),
@@ -66,6 +68,15 @@ pub enum Request {
     Close(Key, Stream),
     /// Drop the record of an ended process.
     Forget(Key),
+}
+
+/// Where the program of a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Program {
+    /// In the container, by its name.
+    Inside,
+    /// The engine's own: the last descriptor.
+    Brought,
 }
 
 /// Names a process: the container's id, and the process's name in it.

@@ -1,7 +1,7 @@
 //! What the spawner does for each request of an engine.
 
 use super::child::{self, GO, Kind, Making};
-use super::message::{self, Failure, INIT, Key, ProcessState, Reply, Request};
+use super::message::{self, Failure, INIT, Key, ProcessState, Program, Reply, Request};
 use super::order::Order;
 use super::record::{Phase, Record};
 use super::serve::{After, SYNC, Spawner};
@@ -23,7 +23,7 @@ impl Spawner {
     pub(super) fn carry_out(
         &mut self,
         request: Request,
-        fds: Vec<OwnedFd>,
+        mut fds: Vec<OwnedFd>,
         asked: (u64, u64),
     ) -> Result<Outcome, Failure> {
         match request {
@@ -45,7 +45,7 @@ impl Spawner {
             Request::Start(spec) => self.start(*spec, fds, asked),
             Request::Restore(what) => self.restore(*what, fds, asked),
             Request::Abandon(container) => self.abandon(&Key { container, process: INIT.to_owned() }),
-            Request::Exec { container, process, spec } => {
+            Request::Exec { container, process, spec, program } => {
                 let init = self.record(&Key { container: container.clone(), process: INIT.to_owned() })?;
                 let (Some(pidfd), Phase::Running) = (&init.pidfd, &init.phase) else {
                     return Err(Failure::setup("exec", &format!("container {container} is not running")));
@@ -55,7 +55,13 @@ impl Spawner {
                 let mut record = Record::new(init.range);
                 let pipes = record.serve(Some(&spec)).map_err(failed)?;
                 record.asked = Some(asked);
-                let kind = Kind::Execution(spec, pipes, pidfd);
+                let brought = match program {
+                    Program::Inside => None,
+                    Program::Brought => {
+                        Some(fds.pop().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?)
+                    }
+                };
+                let kind = Kind::Execution(spec, pipes, pidfd, brought);
                 self.make(Key { container, process }, (kind, fds), record)?;
                 Ok(Outcome::Later)
             }

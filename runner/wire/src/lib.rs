@@ -175,6 +175,41 @@ pub struct Kept {
     pub size: u64,
 }
 
+/// `POST {PREFIX}/containers/{id}/script`: a POSIX shell script, run to its end inside a running container by a shell that the engine
+/// brings along, with its own tools; answers [`ScriptEnd`]. The script is in no file of the container, and its process can be
+/// looked into by nobody inside.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Script {
+    /// It; at most [`Script::MOST`] bytes.
+    pub script: String,
+    /// `name|uid[:group|gid]`; absent: root.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Environment, `NAME=value`.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// Milliseconds after which it is ended, with what it started and did not set free.
+    pub timeout_ms: u64,
+}
+
+impl Script {
+    /// The longest script: one of 64 KiB, and what the server puts around it.
+    pub const MOST: usize = 160 << 10;
+    /// The longest that one may take, in milliseconds.
+    pub const PATIENCE: u64 = 600_000;
+    /// Bytes of output that are kept: the last ones.
+    pub const OUTPUT: usize = 16 << 10;
+}
+
+/// How a script ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptEnd {
+    /// Its exit code, or 128 plus the signal; none: it took too long.
+    pub exit_code: Option<i32>,
+    /// The end of what it printed, to both outputs.
+    pub output: String,
+}
+
 /// `GET {PREFIX}/containers/{id}/ports` answers a list of these: what listens in the container's network namespace and can
 /// be reached by [`Dial`], in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

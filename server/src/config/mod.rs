@@ -137,6 +137,8 @@ pub struct Web {
     pub max_upload: u64,
     /// The domain below which ports of sessions are pages of their own; absent: they are not.
     pub preview_domain: Option<String>,
+    /// The folder whose folders are courses.
+    pub courses: Option<PathBuf>,
     /// How long it waits.
     pub patience: Patience,
 }
@@ -202,6 +204,7 @@ impl Config {
                 max_upload: options.get("files-max-upload", parse::upload)?,
                 preview_domain: options
                     .get("preview-domain", |text| parse::preview(text, public.as_ref()))?,
+                courses: options.get("courses", |text| Ok((!text.is_empty()).then(|| text.into())))?,
                 patience: Patience::default(),
             },
             state: options.get("state", parse::path)?,

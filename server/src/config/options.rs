@@ -12,7 +12,7 @@ use std::path::PathBuf;
 const FILE: &str = "/etc/sandlot/sandlot.toml";
 
 /// Name, default, meaning.
-const OPTIONS: [(&str, &str, &str); 32] = [
+const OPTIONS: [(&str, &str, &str); 33] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("state", "/var/lib/sandlot", "folder of state; the server keeps its own in server/ below it"),
     ("engine", "unix:///run/sandlot/server.sock", "socket of the container engine"),
@@ -25,6 +25,7 @@ const OPTIONS: [(&str, &str, &str); 32] = [
     ("allowed-origins", "", "origins, separated by commas, whose pages may use the server beside its own"),
     ("hosts", "", "names, separated by commas, by which the server may be called"),
     ("admin-token", "", "the administrator's token; absent: one is made"),
+    ("courses", "", "folder whose folders are courses; absent: there are none"),
     ("memory", "512m", "memory of a session"),
     ("cpus", "1", "processors of a session"),
     ("pids", "256", "processes and threads of a session"),

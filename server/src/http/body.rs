@@ -31,6 +31,10 @@ pub struct CreateSession {
     #[serde(default)]
     #[ts(optional)]
     pub kept: Option<String>,
+    /// A lab to begin, as `course/lab`, or a course whose slides need a terminal, as `course`; then nothing else is named.
+    #[serde(default)]
+    #[ts(optional)]
+    pub lab: Option<String>,
     /// Ask for the wider profile. Images whose catalogue entry is nested have it anyway; for others only an
     /// administrator may ask.
     #[serde(default)]

@@ -6,12 +6,16 @@ mod audit;
 pub mod auth;
 pub mod body;
 pub mod body_kept;
+pub mod course_body;
+mod course_pages;
+mod courses;
 mod events;
 pub mod file_body;
 mod file_changes;
 mod files;
 mod health;
 mod kept;
+mod lab_sessions;
 mod limits;
 mod openapi;
 mod origin;
@@ -26,6 +30,7 @@ mod shares;
 mod socket;
 
 use crate::config::Web;
+use crate::course::learning::Learning;
 use crate::session::Sessions;
 use auth::Keys;
 use axum::extract::DefaultBodyLimit;
@@ -45,6 +50,7 @@ pub struct App(Arc<Parts>);
 /// See [`App`].
 pub struct Parts {
     sessions: Sessions,
+    learning: Learning,
     keys: Keys,
     web: Web,
     stop: CancellationToken,
@@ -63,9 +69,16 @@ impl Deref for App {
 impl App {
     /// Puts it together; `stop` ends the WebSockets.
     #[must_use]
-    pub fn new(sessions: Sessions, keys: Keys, web: Web, stop: CancellationToken) -> Self {
+    pub fn new(
+        learning: Learning,
+        sessions: Sessions,
+        keys: Keys,
+        web: Web,
+        stop: CancellationToken,
+    ) -> Self {
         Self(Arc::new(Parts {
             sessions,
+            learning,
             keys,
             web,
             stop,
@@ -108,6 +121,7 @@ impl App {
             )
             .route("/sessions/{id}/file-changes", get(file_changes::follow))
             .route("/sessions/{id}/ports", get(ports::list))
+            .merge(learning())
             .route("/images", get(sessions::images))
             .route("/me", get(sessions::me))
             .route("/audit", get(audit::look))
@@ -138,4 +152,22 @@ impl App {
             .layer(from_fn_with_state(self.clone(), preview::divert))
             .with_state(self)
     }
+}
+
+/// The routes of courses, and of sessions that belong to labs.
+fn learning() -> Router<App> {
+    Router::new()
+        .route("/courses", get(courses::list))
+        .route("/courses/{course}", get(courses::course))
+        .route("/courses/{course}/labs/{lab}", get(courses::lab))
+        .route("/courses/{course}/labs/{lab}/answer", post(courses::answer))
+        .route("/courses/{course}/labs/{lab}/read", post(courses::read))
+        .route("/courses/{course}/slides/{deck}", get(courses::slides))
+        .route("/courses/{course}/files/{*path}", get(courses::file))
+        .route("/courses/{course}/progress", get(courses::progress))
+        .route("/sessions/{id}/lab", get(lab_sessions::get))
+        .route("/sessions/{id}/lab/check", post(lab_sessions::check))
+        .route("/sessions/{id}/lab/open", post(lab_sessions::open))
+        .route("/sessions/{id}/lab/solve", post(lab_sessions::solve))
+        .route("/sessions/{id}/lab/back", post(lab_sessions::back))
 }

@@ -1,7 +1,8 @@
 //! The description of the HTTP API, made from the routes' own annotations.
 
 use super::{
-    audit, body, events, file_changes, files, health, kept, pool, ports, recordings, sessions, shares, socket,
+    audit, body, courses, events, file_changes, files, health, kept, lab_sessions, pool, ports, recordings,
+    sessions, shares, socket,
 };
 use axum::Json;
 use utoipa::OpenApi;
@@ -31,6 +32,19 @@ use utoipa::OpenApi;
         files::delete,
         file_changes::follow,
         ports::list,
+        courses::list,
+        courses::course,
+        courses::lab,
+        courses::answer,
+        courses::read,
+        courses::slides,
+        courses::file,
+        courses::progress,
+        lab_sessions::get,
+        lab_sessions::check,
+        lab_sessions::open,
+        lab_sessions::solve,
+        lab_sessions::back,
         sessions::images,
         sessions::me,
         audit::look,

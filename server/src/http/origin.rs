@@ -102,6 +102,7 @@ mod tests {
 
     fn web(public: Option<&str>) -> Web {
         Web {
+            courses: None,
             listen: "127.0.0.1:8080".parse().unwrap(),
             public_url: public.map(|url| url.parse().unwrap()),
             allowed_origins: vec!["https://docs.example".to_owned()],

@@ -14,7 +14,7 @@ use crate::session::policy::Caller;
 use crate::session::state::{Reason, State};
 use crate::session::table::Slot;
 use crate::session::used::Used;
-use crate::session::{Request, View, now, rfc3339};
+use crate::session::{Origin, Request, View, now, rfc3339};
 use crate::terminal::protocol::TerminalMode;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -48,8 +48,17 @@ pub(super) async fn create(
 ) -> Answer<Response> {
     let asked = unwrap(body)?;
     let (image, kept) = (asked.image, asked.kept);
-    let request = Request { image, kept, profile: asked.nested.then_some(Profile::Nested) };
-    let view = app.sessions.create(&caller, request).await?;
+    let view = match asked.lab {
+        Some(_) if image.is_some() || kept.is_some() || asked.nested => {
+            let words = "a lab says itself which image it needs: name nothing else";
+            return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, words));
+        }
+        Some(lab) => app.learning.begin(&caller, &lab).await?,
+        None => {
+            let profile = asked.nested.then_some(Profile::Nested);
+            app.sessions.create(&caller, Request { image, kept, profile, origin: Origin::Caller }).await?
+        }
+    };
     let view = app.sessions.settled(&caller, &view.session.id, START).await?;
     let waits = matches!(view.session.state, State::Queued | State::Starting);
     if let State::Ended(end) = &view.session.state {

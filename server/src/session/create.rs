@@ -5,7 +5,7 @@ use super::engine::Profile;
 use super::error::Error;
 use super::policy::{Caller, Image};
 use super::pool::{Kind, Pool};
-use super::service::{Request, Sessions, View, now, seconds};
+use super::service::{Origin, Request, Sessions, View, now, seconds};
 use super::state::{Reason, State};
 use super::table::Session;
 use crate::store::SessionRow;
@@ -122,7 +122,9 @@ impl Sessions {
         let listed = policy.image(&name).map(|image: &Image| image.profile);
         match (caller, listed, request.profile) {
             (Caller::Visitor(_) | Caller::Guest(_), None, _) => Err(Error::NoImage(name)),
-            (Caller::Visitor(_) | Caller::Guest(_), Some(Profile::Standard), Some(Profile::Nested)) => {
+            (Caller::Visitor(_) | Caller::Guest(_), Some(Profile::Standard), Some(Profile::Nested))
+                if request.origin == Origin::Caller =>
+            {
                 Err(Error::NotNested(name))
             }
             (_, listed, asked) => Ok((name, wider(listed, asked))),

@@ -6,6 +6,7 @@ use super::engine_files::EngineFiles;
 use super::files::Files;
 use super::handover;
 use super::ports::{Port, Ports};
+use super::scripts::{Script, ScriptEnd, Scripts};
 use bollard::models::{ContainerCreateBody, HostConfig};
 use hyper::Method;
 use sandlot_wire::{ANNOTATION_INIT, ANNOTATION_PROFILE, Dial, Keep, Kept, Meter, OpenTerminal, Terminal};
@@ -131,8 +132,23 @@ impl Engine for DockerEngine {
         Some(self)
     }
 
+    fn scripts(&self) -> Option<&dyn Scripts> {
+        Some(self)
+    }
+
     fn ping(&self) -> Reply<'_, ()> {
         Box::pin(self.calls.ping())
+    }
+}
+
+impl Scripts for DockerEngine {
+    fn run<'a>(&'a self, container: &'a str, script: &'a Script) -> Reply<'a, ScriptEnd> {
+        Box::pin(async move {
+            let body = serde_json::to_vec(script).map_err(|e| Error::Protocol(e.to_string()))?;
+            let path = format!("/containers/{container}/script");
+            let answer = handover::call_with(self.calls.socket(), Method::POST, &path, body.into()).await?;
+            serde_json::from_slice(&answer).map_err(|e| Error::Protocol(e.to_string()))
+        })
     }
 }
 

@@ -218,6 +218,10 @@ pub trait Engine: Send + Sync + 'static {
     fn ports(&self) -> Option<&dyn super::ports::Ports> {
         None
     }
+    /// Scripts in its containers, if it runs any by a shell of its own.
+    fn scripts(&self) -> Option<&dyn super::scripts::Scripts> {
+        None
+    }
     /// Whether it answers.
     fn ping(&self) -> Reply<'_, ()>;
     /// The promises that cannot be kept with it, in words; with any, strangers are not let in.

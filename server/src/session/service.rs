@@ -29,6 +29,18 @@ pub struct Request {
     pub kept: Option<String>,
     /// The walls; absent: the image's own.
     pub profile: Option<Profile>,
+    /// Who chose image and walls.
+    pub origin: Origin,
+}
+
+/// Who chose a session's image and walls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Who asked for it.
+    #[default]
+    Caller,
+    /// A course, whose author has the word of whoever runs the server.
+    Course,
 }
 
 /// A session as it is now.

@@ -4,12 +4,14 @@
 //! SQLite and PostgreSQL.
 
 mod audit;
+mod courses;
 mod kept;
 mod recordings;
 mod shares;
 mod warmups;
 
 pub use audit::{AuditFilter, AuditRow};
+pub use courses::{Attempt, LabSessionRow, ProgressRow, Verdict};
 pub use kept::KeptRow;
 pub use recordings::{FoundRow, RecordingRow};
 pub use shares::{GuestRow, ShareRow};

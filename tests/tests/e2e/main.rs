@@ -27,6 +27,7 @@ mod inner;
 mod inner_walls;
 mod keeping;
 mod kills;
+mod labs;
 mod limits;
 mod locks;
 mod logs;

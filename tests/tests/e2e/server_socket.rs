@@ -89,6 +89,7 @@ async fn what_is_no_session_is_not_there_for_the_web_server() {
         ("POST", "/containers/own/../private/kill"),
         ("GET", "/sandlot/v1/containers/private/meter"),
         ("POST", "/sandlot/v1/containers/private/keep"),
+        ("POST", "/sandlot/v1/containers/private/script"),
         ("DELETE", "/sandlot/v1/kept/..%2fstarter"),
         ("DELETE", "/sandlot/v1/kept/starter"),
     ] {

@@ -124,6 +124,14 @@ export class Editor {
     });
   }
 
+  /** Puts the cursor into a line, counted from 1, and brings it into view. */
+  show(line: number | undefined): void {
+    if (line === undefined) return;
+    const { doc } = this.#view.state;
+    const at = doc.line(Math.min(Math.max(line, 1), doc.lines)).from;
+    this.#view.dispatch({ selection: { anchor: at }, effects: EditorView.scrollIntoView(at, { y: 'center' }) });
+  }
+
   focus(): void {
     this.#view.focus();
   }

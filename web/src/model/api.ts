@@ -32,91 +32,92 @@ export class Api {
   constructor(private readonly http: Http) {}
 
   async info(): Promise<Info> {
-    return (await this.#call('GET', '/info')) as Info;
+    return (await this.call('GET', '/info')) as Info;
   }
 
   async images(): Promise<CatalogueImage[]> {
-    return (await this.#call('GET', '/images')) as CatalogueImage[];
+    return (await this.call('GET', '/images')) as CatalogueImage[];
   }
 
   /** Starts from an image, or from work that was kept. */
   async start(from: { image: string } | { kept: string }): Promise<SessionInfo> {
-    return (await this.#call('POST', '/sessions', from)) as SessionInfo;
+    return (await this.call('POST', '/sessions', from)) as SessionInfo;
   }
 
   async keep(id: string, work: KeepWork): Promise<KeptWork> {
-    return (await this.#call('POST', `${sessionPath(id)}/commit`, work)) as KeptWork;
+    return (await this.call('POST', `${sessionPath(id)}/commit`, work)) as KeptWork;
   }
 
   async kept(): Promise<KeptWork[]> {
-    return (await this.#call('GET', '/kept')) as KeptWork[];
+    return (await this.call('GET', '/kept')) as KeptWork[];
   }
 
   async forget(kept: string): Promise<void> {
-    await this.#call('DELETE', `/kept/${encodeURIComponent(kept)}`);
+    await this.call('DELETE', `/kept/${encodeURIComponent(kept)}`);
   }
 
   async reset(id: string): Promise<SessionInfo> {
-    return (await this.#call('POST', `${sessionPath(id)}/reset`)) as SessionInfo;
+    return (await this.call('POST', `${sessionPath(id)}/reset`)) as SessionInfo;
   }
 
   async sessions(): Promise<SessionInfo[]> {
-    return (await this.#call('GET', '/sessions')) as SessionInfo[];
+    return (await this.call('GET', '/sessions')) as SessionInfo[];
   }
 
   async session(id: string): Promise<SessionInfo> {
-    return (await this.#call('GET', sessionPath(id))) as SessionInfo;
+    return (await this.call('GET', sessionPath(id))) as SessionInfo;
   }
 
   async end(id: string): Promise<SessionInfo> {
-    return (await this.#call('DELETE', sessionPath(id))) as SessionInfo;
+    return (await this.call('DELETE', sessionPath(id))) as SessionInfo;
   }
 
   async extend(id: string): Promise<SessionInfo> {
-    return (await this.#call('POST', `${sessionPath(id)}/extend`)) as SessionInfo;
+    return (await this.call('POST', `${sessionPath(id)}/extend`)) as SessionInfo;
   }
 
   async stats(id: string): Promise<SessionStats> {
-    return (await this.#call('GET', `${sessionPath(id)}/stats`)) as SessionStats;
+    return (await this.call('GET', `${sessionPath(id)}/stats`)) as SessionStats;
   }
 
   async openTerminal(id: string, size: CreateTerminal): Promise<TerminalInfo> {
-    return (await this.#call('POST', `${sessionPath(id)}/terminals`, size)) as TerminalInfo;
+    return (await this.call('POST', `${sessionPath(id)}/terminals`, size)) as TerminalInfo;
   }
 
   async ports(id: string): Promise<ListeningPort[]> {
-    return (await this.#call('GET', `${sessionPath(id)}/ports`)) as ListeningPort[];
+    return (await this.call('GET', `${sessionPath(id)}/ports`)) as ListeningPort[];
   }
 
   async closeTerminal(id: string, terminal: string): Promise<void> {
-    await this.#call('DELETE', `${sessionPath(id)}/terminals/${encodeURIComponent(terminal)}`);
+    await this.call('DELETE', `${sessionPath(id)}/terminals/${encodeURIComponent(terminal)}`);
   }
 
   async shares(id: string): Promise<ShareInfo[]> {
-    return (await this.#call('GET', `${sessionPath(id)}/shares`)) as ShareInfo[];
+    return (await this.call('GET', `${sessionPath(id)}/shares`)) as ShareInfo[];
   }
 
   async share(id: string, mode: TerminalMode): Promise<ShareInfo> {
-    return (await this.#call('POST', `${sessionPath(id)}/shares`, { mode })) as ShareInfo;
+    return (await this.call('POST', `${sessionPath(id)}/shares`, { mode })) as ShareInfo;
   }
 
   async revoke(id: string, share: string): Promise<void> {
-    await this.#call('DELETE', `${sessionPath(id)}/shares/${encodeURIComponent(share)}`);
+    await this.call('DELETE', `${sessionPath(id)}/shares/${encodeURIComponent(share)}`);
   }
 
   async mark(id: string, terminal: string, label: string): Promise<void> {
-    await this.#call('POST', `${terminalPathIn(id, terminal)}/markers`, { label });
+    await this.call('POST', `${terminalPathIn(id, terminal)}/markers`, { label });
   }
 
   async recordings(): Promise<RecordingInfo[]> {
-    return (await this.#call('GET', '/recordings')) as RecordingInfo[];
+    return (await this.call('GET', '/recordings')) as RecordingInfo[];
   }
 
   async search(text: string): Promise<FoundLine[]> {
-    return (await this.#call('GET', `/recordings/search?q=${encodeURIComponent(text)}`)) as FoundLine[];
+    return (await this.call('GET', `/recordings/search?q=${encodeURIComponent(text)}`)) as FoundLine[];
   }
 
-  async #call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
+  /** A call by its path below the API's own: the answer's body, or a `Failure`. */
+  async call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
     let answer: Answer;
     try {
       answer = await this.http(method, `${BASE}${path}`, body);

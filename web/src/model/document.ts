@@ -33,6 +33,7 @@ export type Doc =
 /** See the module. */
 export class Editing {
   readonly #doc = new Observable<Doc>({ name: 'none' });
+  #line: number | undefined;
 
   constructor(private readonly calls: FileCalls) {}
 
@@ -49,6 +50,23 @@ export class Editing {
   get isEdited(): boolean {
     const doc = this.#doc.value;
     return doc.name === 'open' && doc.edited === 'yes';
+  }
+
+  /** The line that is to be seen once the file is shown; asked for once. */
+  takeLine(): number | undefined {
+    const line = this.#line;
+    this.#line = undefined;
+    return line;
+  }
+
+  /** Opens a file of unknown size at a line; one that is open stays as it is. */
+  async openAt(path: string, line: number | undefined): Promise<void> {
+    this.#line = line;
+    const doc = this.#doc.value;
+    if (doc.name !== 'open') return this.open(path, 0);
+    if (doc.path !== path && doc.edited === 'no') return this.open(path, 0);
+    // The same file: its editor is told again.
+    if (doc.path === path) this.#change({ loaded: doc.edited === 'no' ? { text: doc.loaded.text } : doc.loaded });
   }
 
   async open(path: string, size: number): Promise<void> {

@@ -11,6 +11,11 @@ export function encodeName(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
+/** What somebody typed as an absolute path. */
+export function encodePath(text: string): string {
+  return text.split('/').map(encodeName).join('/');
+}
+
 /** A name as people read it: what is no UTF-8, no character of its own, or turns the line around becomes visible. */
 export function shownName(encoded: string): string {
   const text = encoded.replace(CHARACTER, decodeCharacter);

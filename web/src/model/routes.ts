@@ -7,6 +7,11 @@ export type Route =
   /** A share link that the server did not open. */
   | { name: 'link' }
   | { name: 'recordings' }
+  | { name: 'courses' }
+  | { name: 'course'; course: string }
+  | { name: 'lab'; course: string; lab: string }
+  /** A deck of slides, at one of them, from 0. */
+  | { name: 'slides'; course: string; deck: string; slide: number }
   /** A recording, from a moment in seconds on. */
   | { name: 'recording'; session: string; terminal: string; at: number }
   | { name: 'unknown'; path: string };
@@ -31,7 +36,20 @@ export function parseRoute(path: string): Route {
       return { name: 'recording', session, terminal, at };
     }
   }
+  if (first === 'courses') return ofCourses(parts) ?? { name: 'unknown', path };
   return { name: 'unknown', path };
+}
+
+/** `/courses`, `/courses/c`, `/courses/c/labs/l`, `/courses/c/slides/d/3`. */
+function ofCourses(parts: readonly string[]): Route | undefined {
+  if (parts.length === 1) return { name: 'courses' };
+  const [, course, name] = [undefined, decode(parts[1] ?? ''), decode(parts[3] ?? '')];
+  if (course === undefined || name === undefined) return undefined;
+  if (parts.length === 2) return { name: 'course', course };
+  if (parts[2] === 'labs' && parts.length === 4) return { name: 'lab', course, lab: name };
+  const slide = Number(parts[4] ?? 1) - 1;
+  if (parts[2] !== 'slides' || parts.length < 4 || parts.length > 5 || !(slide >= 0)) return undefined;
+  return { name: 'slides', course, deck: name, slide };
 }
 
 /** The path of a route. */
@@ -43,6 +61,16 @@ export function formatRoute(route: Route): string {
       return `/s/${encodeURIComponent(route.id)}`;
     case 'recordings':
       return '/recordings';
+    case 'courses':
+      return '/courses';
+    case 'course':
+      return `/courses/${encodeURIComponent(route.course)}`;
+    case 'lab':
+      return `/courses/${encodeURIComponent(route.course)}/labs/${encodeURIComponent(route.lab)}`;
+    case 'slides': {
+      const slide = route.slide > 0 ? `/${route.slide + 1}` : '';
+      return `/courses/${encodeURIComponent(route.course)}/slides/${encodeURIComponent(route.deck)}${slide}`;
+    }
     case 'recording': {
       const at = route.at > 0 ? `/${route.at}` : '';
       return `/recordings/${encodeURIComponent(route.session)}/${encodeURIComponent(route.terminal)}${at}`;

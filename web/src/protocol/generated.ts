@@ -182,6 +182,10 @@ image?: string,
  */
 kept?: string, 
 /**
+ * A lab to begin, as `course/lab`, or a course whose slides need a terminal, as `course`; then nothing else is named.
+ */
+lab?: string, 
+/**
  * Ask for the wider profile. Images whose catalogue entry is nested have it anyway; for others only an
  * administrator may ask.
  */
@@ -755,3 +759,483 @@ port: number,
  * The path of the playground that leads to its preview, where there is a domain for previews.
  */
 url?: string, };
+
+/**
+ * A course in the catalogue: `GET /courses`.
+ */
+export type CourseInfo = { 
+/**
+ * Its name in addresses.
+ */
+name: string, 
+/**
+ * What it is called.
+ */
+title: string, 
+/**
+ * Its description's first paragraph, as text.
+ */
+summary: string, 
+/**
+ * In words.
+ */
+difficulty?: string, 
+/**
+ * How long it takes, about.
+ */
+minutes?: number, 
+/**
+ * Who wrote it.
+ */
+authors: Array<string>, 
+/**
+ * How many labs it has.
+ */
+labs: number, 
+/**
+ * How many slides it has.
+ */
+slides: number, 
+/**
+ * How many steps its labs have.
+ */
+steps: number, 
+/**
+ * How many of them the caller has passed.
+ */
+passed: number, };
+
+/**
+ * What a part of a course is.
+ */
+export type CourseItemKind = "slides" | "lab" | "broken";
+
+/**
+ * A part of a course.
+ */
+export type CourseItem = { 
+/**
+ * What it is.
+ */
+kind: CourseItemKind, 
+/**
+ * Its name in addresses.
+ */
+name: string, 
+/**
+ * What it is called.
+ */
+title: string, 
+/**
+ * What it is about, as text.
+ */
+summary: string, 
+/**
+ * How long it takes, about.
+ */
+minutes?: number, 
+/**
+ * How many steps or slides it has.
+ */
+steps: number, 
+/**
+ * How many steps the caller has passed.
+ */
+passed: number, };
+
+/**
+ * `GET /courses/{course}`.
+ */
+export type CourseDetail = { 
+/**
+ * The course.
+ */
+course: CourseInfo, 
+/**
+ * Its description, HTML.
+ */
+description: string, 
+/**
+ * What it consists of, in order.
+ */
+contents: Array<CourseItem>, 
+/**
+ * What is wrong with it, for the administrator.
+ */
+faults: Array<string>, 
+/**
+ * Changes with every change of the course's files.
+ */
+version: string, };
+
+/**
+ * A port of a lab.
+ */
+export type LabPort = { 
+/**
+ * It.
+ */
+port: number, 
+/**
+ * Some words.
+ */
+title: string, };
+
+/**
+ * A hint.
+ */
+export type LabHint = { 
+/**
+ * HTML.
+ */
+html: string, 
+/**
+ * Failed tries after which it is offered.
+ */
+after?: number, };
+
+/**
+ * A task.
+ */
+export type LabTask = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * HTML.
+ */
+html: string, 
+/**
+ * Whether its check runs by itself, too.
+ */
+auto: boolean, 
+/**
+ * How often that failed.
+ */
+failures: number, 
+/**
+ * Hints.
+ */
+hints: Array<LabHint>, 
+/**
+ * Whether it is passed.
+ */
+passed: boolean, };
+
+/**
+ * How a question is answered.
+ */
+export type QuestionKind = "single" | "multiple" | "text";
+
+/**
+ * A question, without what is right.
+ */
+export type LabQuestion = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * HTML.
+ */
+html: string, 
+/**
+ * How it is answered.
+ */
+kind: QuestionKind, 
+/**
+ * HTML of each choice.
+ */
+choices: Array<string>, 
+/**
+ * Whether it is passed.
+ */
+passed: boolean, };
+
+/**
+ * A step of a lab.
+ */
+export type LabStep = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its title.
+ */
+title: string, 
+/**
+ * Its text, HTML.
+ */
+html: string, 
+/**
+ * Files that the editor shows, with `:` and a line.
+ */
+open: Array<string>, 
+/**
+ * Hints.
+ */
+hints: Array<LabHint>, 
+/**
+ * Whether it has a check of its own.
+ */
+checked: boolean, 
+/**
+ * Whether that runs by itself, too.
+ */
+auto: boolean, 
+/**
+ * How often that failed.
+ */
+failures: number, 
+/**
+ * Whether the author gave solutions for all of it.
+ */
+solvable: boolean, 
+/**
+ * Titles of steps that come before its check.
+ */
+after: Array<string>, 
+/**
+ * Several things to do.
+ */
+tasks: Array<LabTask>, 
+/**
+ * Questions.
+ */
+quiz: Array<LabQuestion>, 
+/**
+ * Whether all of it is passed.
+ */
+passed: boolean, };
+
+/**
+ * `GET /courses/{course}/labs/{lab}`.
+ */
+export type LabDetail = { 
+/**
+ * The course.
+ */
+course: string, 
+/**
+ * What that is called.
+ */
+course_title: string, 
+/**
+ * The lab.
+ */
+name: string, 
+/**
+ * What it is called.
+ */
+title: string, 
+/**
+ * Before the first step, HTML.
+ */
+intro?: string, 
+/**
+ * After the last step, HTML.
+ */
+finish?: string, 
+/**
+ * Names of the terminals that are there at once.
+ */
+terminals: Array<string>, 
+/**
+ * What is shown of its ports.
+ */
+ports: Array<LabPort>, 
+/**
+ * The steps.
+ */
+steps: Array<LabStep>, 
+/**
+ * The caller's session of it that still lives.
+ */
+session?: string, 
+/**
+ * Changes with every change of the course's files.
+ */
+version: string, };
+
+/**
+ * How far a lab's session was prepared.
+ */
+export type LabReadiness = "preparing" | "ready" | "failed";
+
+/**
+ * `GET /sessions/{id}/lab`.
+ */
+export type LabSession = { 
+/**
+ * The course.
+ */
+course: string, 
+/**
+ * The lab; empty: the course's slides.
+ */
+lab: string, 
+/**
+ * How far it was prepared.
+ */
+state: LabReadiness, 
+/**
+ * Why not further.
+ */
+message: string, };
+
+/**
+ * `POST /sessions/{id}/lab/check`.
+ */
+export type CheckStep = { 
+/**
+ * The step.
+ */
+step: string, 
+/**
+ * A task of it; absent: its own check.
+ */
+task?: string, 
+/**
+ * Whether the page asks by itself: a failure counts as no try then.
+ */
+auto?: boolean, };
+
+/**
+ * How a check or an answer went.
+ */
+export type CheckResult = { 
+/**
+ * Whether it passed.
+ */
+passed: boolean, 
+/**
+ * What is said to it: a check's last lines.
+ */
+feedback: string, 
+/**
+ * What is said to an answer, HTML.
+ */
+said: Array<string>, 
+/**
+ * Whether all of the step is passed now.
+ */
+step_passed: boolean, };
+
+/**
+ * `POST /sessions/{id}/lab/solve`, `…/open` and `…/back`, `POST /courses/{course}/labs/{lab}/read`.
+ */
+export type NameStep = { 
+/**
+ * The step.
+ */
+step: string, };
+
+/**
+ * `POST /courses/{course}/labs/{lab}/answer`.
+ */
+export type AnswerQuestion = { 
+/**
+ * The step.
+ */
+step: string, 
+/**
+ * The question.
+ */
+question: string, 
+/**
+ * The numbers of the choices that were ticked.
+ */
+choices?: Array<number>, 
+/**
+ * The answer, where there are no choices.
+ */
+text?: string, };
+
+/**
+ * A slide.
+ */
+export type SlideInfo = { 
+/**
+ * Its heading as text.
+ */
+title: string, 
+/**
+ * HTML.
+ */
+html: string, 
+/**
+ * What the speaker reads, HTML.
+ */
+notes: string, 
+/**
+ * Whether a terminal stands beside it.
+ */
+terminal: boolean, };
+
+/**
+ * `GET /courses/{course}/slides/{deck}`.
+ */
+export type DeckDetail = { 
+/**
+ * The course.
+ */
+course: string, 
+/**
+ * What that is called.
+ */
+course_title: string, 
+/**
+ * The deck.
+ */
+name: string, 
+/**
+ * What it is called.
+ */
+title: string, 
+/**
+ * The slides.
+ */
+slides: Array<SlideInfo>, 
+/**
+ * Changes with every change of the course's files.
+ */
+version: string, };
+
+/**
+ * A part of a step that somebody tried: `GET /courses/{course}/progress`. Times are RFC 3339.
+ */
+export type ProgressEntry = { 
+/**
+ * Who.
+ */
+visitor: string, 
+/**
+ * The lab.
+ */
+lab: string, 
+/**
+ * The step.
+ */
+step: string, 
+/**
+ * `check`, `task:NAME`, `quiz:NAME`, or `read`.
+ */
+part: string, 
+/**
+ * How often.
+ */
+tries: number, 
+/**
+ * The first try.
+ */
+first_at: string, 
+/**
+ * The last try.
+ */
+last_at: string, 
+/**
+ * When it was passed.
+ */
+passed_at?: string, };

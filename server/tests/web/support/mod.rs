@@ -313,6 +313,7 @@ pub(crate) async fn start_with(
         hosts: vec![],
         max_upload: 1 << 20,
         preview_domain: Some("localhost".to_owned()),
+        courses: None,
         patience,
     };
     let server =
