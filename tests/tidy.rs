@@ -206,7 +206,12 @@ fn documents_link_to_what_is_there() {
         let folder = root().join(&s.path).parent().unwrap().to_owned();
         for target in s.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap_or_default();
-            if !file.is_empty() && !file.contains("://") && !folder.join(file).exists() {
+            // A port of a session is no file (docs/labs.md).
+            if !file.is_empty()
+                && !file.starts_with("{{")
+                && !file.contains("://")
+                && !folder.join(file).exists()
+            {
                 faults.push(format!("{}: links to {target}, which is not there", s.path));
             }
         }

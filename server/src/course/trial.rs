@@ -93,7 +93,7 @@ impl Learning {
         let parts: Vec<Option<&str>> =
             own.chain(step.tasks.iter().map(|task| Some(task.name.as_str()))).collect();
         for task in &parts {
-            self.expect(session, (step, *task), Verdict::Failed, cases).await;
+            self.wants(session, (step, *task), Verdict::Failed, cases).await;
         }
         if !parts.is_empty() {
             let began = Instant::now();
@@ -103,7 +103,7 @@ impl Learning {
         }
         // Tasks first: the step's own check may want them passed.
         for task in parts.iter().rev() {
-            self.expect(session, (step, *task), Verdict::Passed, cases).await;
+            self.wants(session, (step, *task), Verdict::Passed, cases).await;
         }
         // What is not tried here must not keep later steps from being so.
         for question in &step.quiz {
@@ -114,7 +114,7 @@ impl Learning {
         }
     }
 
-    async fn expect(
+    async fn wants(
         &self,
         session: &str,
         (step, task): (&Step, Option<&str>),

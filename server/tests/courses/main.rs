@@ -71,6 +71,16 @@ fn a_new_course_has_nothing_wrong() {
 }
 
 #[test]
+fn the_courses_that_ship_have_nothing_wrong() {
+    let courses = Path::new(env!("CARGO_MANIFEST_DIR")).join("../courses");
+    let mut labs = 0;
+    for folder in courses.read_dir().unwrap() {
+        labs += loaded(&folder.unwrap().path()).labs().count();
+    }
+    assert!(labs > 0, "there is none");
+}
+
+#[test]
 fn every_mistake_is_told_with_its_file_and_line() {
     let head = "title: A\nsteps:\n";
     for (yaml, line, words) in [
