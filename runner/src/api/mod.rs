@@ -1,6 +1,7 @@
 //! The Docker Engine API over unix sockets, and Sandlot's extension endpoints; knows HTTP and the engine, nothing below.
 //!
-//! Two sockets: the engine's own, for root, with everything; and a narrow one for the web server (see [`policy`]).
+//! Three sockets: the engine's own, for root, with everything; a narrow one for the web server (see [`policy`]); and for the
+//! web server, too, the [`registry`].
 
 mod attach;
 mod body;
@@ -29,6 +30,7 @@ mod networks;
 mod peer;
 pub mod policy;
 mod query;
+mod registry;
 mod removal;
 mod router;
 mod run;
@@ -101,16 +103,20 @@ pub async fn run_on(
 ) -> Result<(), StartError> {
     let narrow = settings.server.as_ref().map(|(path, uid)| listen(path, Some(*uid))).transpose()?;
     let uid = settings.server.as_ref().map_or(0, |(_, uid)| *uid);
+    let registry = settings.registry.socket.as_ref().map(|path| listen(path, Some(uid))).transpose()?;
     let engine = Engine::open(settings).await?;
-    let all = serve(main, engine.clone(), Policy::Everything);
-    let ending = engine.clone();
-    match narrow {
-        Some(narrow) => {
-            let narrow = serve(narrow, engine, Policy::Sessions { uid });
-            tokio::select! { () = all => {}, () = narrow => {}, _ = stop.wait_for(|s| *s) => {} }
-        }
-        None => tokio::select! { () = all => {}, _ = stop.wait_for(|s| *s) => {} },
+    let docker = |policy| Face::Docker(router::router(engine.clone(), policy));
+    let all = serve(main, docker(Policy::Everything), Policy::Everything);
+    let sessions = Policy::Sessions { uid };
+    let narrow = maybe(narrow.map(|narrow| serve(narrow, docker(sessions), sessions)));
+    let distribution = engine.distribution.clone();
+    let swept = maybe(registry.is_some().then(|| distribution.clone().keep_swept()));
+    let registry = registry.map(|socket| (socket, Face::Registry(registry::router(distribution))));
+    let registry = maybe(registry.map(|(socket, face)| serve(socket, face, sessions)));
+    tokio::select! {
+        () = all => {}, () = narrow => {}, () = registry => {}, () = swept => {}, _ = stop.wait_for(|s| *s) => {}
     }
+    let ending = engine.clone();
     if ending.settings.on_stop == OnStop::End {
         ending.end().await;
     }
@@ -139,8 +145,24 @@ fn listen(path: &Path, owner: Option<u32>) -> Result<UnixListener, StartError> {
     Ok(listener)
 }
 
-async fn serve(listener: UnixListener, engine: Engine, policy: Policy) {
-    let router = router::router(engine.clone(), policy);
+/// What a socket serves.
+#[derive(Clone)]
+enum Face {
+    /// The Docker Engine API, and ours beside it.
+    Docker(axum::Router),
+    /// A registry.
+    Registry(axum::Router),
+}
+
+/// What never ends where there is nothing to do.
+async fn maybe(work: Option<impl Future<Output = ()>>) {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn serve(listener: UnixListener, face: Face, policy: Policy) {
     let places = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
@@ -155,25 +177,28 @@ async fn serve(listener: UnixListener, engine: Engine, policy: Policy) {
         if !policy.admits(&stream) {
             continue;
         }
-        let router = router.clone();
+        let face = face.clone();
         tokio::spawn(async move {
-            connection(stream, router).await;
+            connection(stream, face).await;
             drop(place);
         });
     }
 }
 
-async fn connection(stream: UnixStream, router: axum::Router) {
+async fn connection(stream: UnixStream, face: Face) {
     let (peer, left) = (peer::Peer::of(&stream), unread::Left::default());
     let (to_peer, watched) = (peer.clone(), left.clone());
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        let router = router.clone();
+        let face = face.clone();
         request.extensions_mut().insert(to_peer.clone());
         let (request, rest) = unread::watched(request, &watched);
         async move {
-            let answer = match version::without(request) {
-                Ok(request) => router.oneshot(request).await?,
-                Err(refusal) => system::headers(refusal.into_response()).await,
+            let answer = match face {
+                Face::Registry(router) => router.oneshot(request).await?,
+                Face::Docker(router) => match version::without(request) {
+                    Ok(request) => router.oneshot(request).await?,
+                    Err(refusal) => system::headers(refusal.into_response()).await,
+                },
             };
             Ok::<_, std::convert::Infallible>(rest.settled(answer).await)
         }

@@ -24,6 +24,8 @@ pub struct Arguments {
     /// Where the web server is served, sessions only [default: RUN/server.sock]
     #[arg(long, env = "SANDLOT_SERVER_SOCKET", value_name = "PATH")]
     server_socket: Option<PathBuf>,
+    #[command(flatten)]
+    registry: super::registry_options::RegistryOptions,
     /// Who the web server runs as: a name or a uid [default: sandlot, else nobody]
     #[arg(long, env = "SANDLOT_SERVER_USER", value_name = "USER")]
     server_user: Option<String>,
@@ -126,6 +128,7 @@ impl Arguments {
             log_limit,
             socket: or_below(self.socket, "engine.sock"),
             server: Some((or_below(self.server_socket, "server.sock"), server_uid)),
+            registry: self.registry.settings(&self.run, &self.insecure_registries)?,
             spawner: or_below(self.spawner, "spawner.sock"),
             state: self.state,
             cgroup_parent: self.cgroup_parent,

@@ -34,6 +34,7 @@ mod own;
 mod people;
 mod prune;
 mod ps;
+mod registry_options;
 mod remote;
 mod run;
 mod shortcut;

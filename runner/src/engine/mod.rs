@@ -62,6 +62,7 @@ pub use settings::Settings;
 use crate::container::cgroup::Hierarchy;
 use crate::container::disk::{self, Disks};
 use crate::container::spec::IdRange;
+use crate::image::distribution::Distribution;
 use crate::image::{Limits, Store};
 use crate::spawner::client::{Client, Event};
 use container::Container;
@@ -89,6 +90,8 @@ pub struct Shared {
     pub settings: Settings,
     /// Its images.
     pub images: Store,
+    /// The registry side of them.
+    pub distribution: Distribution,
     /// What happened.
     pub events: Events,
     pub(super) spawner: Client,
@@ -144,6 +147,8 @@ impl Engine {
             .map_err(std::io::Error::other)
             .doing(|| "opening the images".into())?
             .limited(Limits { bytes: settings.image_limit, ..Limits::default() });
+        let registry = settings.registry.clone();
+        let distribution = Distribution::new(images.clone(), registry.bounds, registry.mirrors);
         let groups =
             Hierarchy::detect().map_err(std::io::Error::other).doing(|| "finding control groups".into())?;
         let usual = disk::Settings {
@@ -172,6 +177,7 @@ impl Engine {
             filling: Mutex::default(),
             builds: build::Running::default(),
             keeping: Arc::default(),
+            distribution,
             settings,
             images,
             spawner,

@@ -1,6 +1,7 @@
 //! Where an engine keeps things, and what it may hand out.
 
 use super::slots::Slots;
+use crate::image::distribution::{Bounds, Mirror};
 use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// Where the narrow interface is served to the web server, and to which uid beside root.
     pub server: Option<(PathBuf, u32)>,
+    /// The registry side of the images.
+    pub registry: Registry,
     /// Where the spawner listens.
     pub spawner: PathBuf,
     /// The control group, in each hierarchy, below which containers have theirs.
@@ -55,6 +58,17 @@ pub struct Settings {
     pub log_limit: u64,
     /// The most bytes of one layer, unpacked, and of all layers of an image, packed.
     pub image_limit: u64,
+}
+
+/// The registry side of an engine's images.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    /// Where it is served to the web server; `None`: nowhere.
+    pub socket: Option<PathBuf>,
+    /// What it may take.
+    pub bounds: Bounds,
+    /// Name spaces that are copies of other registries.
+    pub mirrors: Vec<Mirror>,
 }
 
 /// What becomes of running containers when an engine is told to stop.
@@ -102,6 +116,7 @@ impl Settings {
             state: PathBuf::from("/var/lib/sandlot"),
             socket: run.join("engine.sock"),
             server: None,
+            registry: Registry::default(),
             spawner: run.join("spawner.sock"),
             run,
             cgroup_parent: "sandlot".to_owned(),

@@ -49,6 +49,7 @@ impl Store {
             .collect();
         keep.extend(shared.index.steps.values().filter_map(Step::layer).map(|layer| layer.hex()));
         keep.extend(shared.held.keys().cloned());
+        keep.extend(shared.catalogue.needed());
         let mut aside = Vec::new();
         for name in ["blobs", "layers"] {
             for entry in std::fs::read_dir(self.root.join(name))? {

@@ -10,6 +10,7 @@ mod busy;
 mod commit;
 mod credentials;
 mod digest;
+pub mod distribution;
 mod download;
 mod dress;
 mod error;

@@ -179,6 +179,10 @@ impl Store {
             tell(Step::Exists);
             return Ok(());
         }
+        if self.unpack_here(descriptor, diff_id).await? {
+            tell(Step::Exists);
+            return Ok(());
+        }
         let dir = self.making()?;
         let path = dir.path().join("blob");
         let (sender, receiver) = mpsc::sync_channel(WAITING);
@@ -201,6 +205,24 @@ impl Store {
         std::fs::rename(&path, self.blob(&descriptor.digest))?;
         tell(Step::Complete);
         Ok(())
+    }
+}
+
+impl Store {
+    /// Unpacks a layer whose blob is here already, because it was pushed to our own registry; whether it is.
+    async fn unpack_here(&self, descriptor: &Descriptor, diff_id: &Digest) -> Result<bool, Error> {
+        let path = self.blob(&descriptor.digest);
+        let Some(file) =
+            File::open(path).ok().filter(|f| f.metadata().is_ok_and(|m| m.len() == descriptor.size))
+        else {
+            return Ok(false);
+        };
+        let (store, expected, blob) = (self.clone(), *diff_id, descriptor.digest);
+        let unpacked = tokio::task::spawn_blocking(move || {
+            let layer = store.unpack(file, &expected).map_err(|e| e.of_layer(&blob))?;
+            store.keep(layer)
+        });
+        unpacked.await.map_err(io::Error::other)?.map(|()| true)
     }
 }
 

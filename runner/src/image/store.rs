@@ -47,6 +47,8 @@ pub(super) struct Shared {
     pub(super) swept: u64,
     /// Images that a build needs for the moment, their configurations, and how many need each.
     pub(super) staged: HashMap<Digest, (Known, Vec<u8>, usize)>,
+    /// What the registry has: its blobs are kept like images'.
+    pub(super) catalogue: super::distribution::catalogue::Catalogue,
 }
 
 /// What the index file holds.
@@ -118,9 +120,10 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Index::default(),
             Err(e) => return Err(e.into()),
         };
+        let catalogue = super::distribution::catalogue::Catalogue::load(root.join("registry"))?;
         let store = Self {
             root,
-            shared: Arc::new(Mutex::new(Shared { index, ..Shared::default() })),
+            shared: Arc::new(Mutex::new(Shared { index, catalogue, ..Shared::default() })),
             busy: super::busy::Busy::default(),
             limits: Limits::default(),
         };

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod files;
+pub mod registry;
 pub mod ring;
 pub mod run;
 

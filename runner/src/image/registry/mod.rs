@@ -6,6 +6,7 @@ mod access;
 mod challenge;
 mod error;
 mod headers;
+mod loopback;
 mod upload;
 
 pub use error::Error;
@@ -68,7 +69,7 @@ pub struct Body {
 }
 
 impl Client {
-    /// A client of the registry at `host`: by TLS, or by plain HTTP if it is on loopback or listed in `insecure`.
+    /// A client of the registry at `host`: by TLS, or by plain HTTP if it is this machine's loopback or listed in `insecure`.
     ///
     /// # Errors
     /// [`Error::Host`] if that is no host.
@@ -77,7 +78,7 @@ impl Client {
         rustls::crypto::ring::default_provider().install_default().unwrap_or_default();
         let address = if host == "docker.io" { "registry-1.docker.io" } else { host };
         let name = address.rsplit_once(':').map_or(address, |(name, _)| name);
-        let plain = matches!(name, "localhost" | "127.0.0.1" | "[::1]") || insecure.iter().any(|i| i == host);
+        let plain = loopback::is(name) || insecure.iter().any(|i| i == host);
         let scheme = if plain { "http" } else { "https" };
         let base = format!("{scheme}://{address}/v2/").parse().map_err(|_| Error::Host(host.to_owned()))?;
         let builder = || {
