@@ -207,6 +207,32 @@ row_pull() {
     row '  skopeo copy to a directory, nothing unpacked' "$skopeo" "$(ratio "$skopeo" "$ours")" 'of it to ours; wanted: above 1'
 }
 
+row_serve() { # by turns, as both share what the machine has to give
+    local theirs ours port=$((30000 + RANDOM % 10000)) n
+    local -a pull=(skopeo copy --quiet --src-tls-verify=false) times=() peers=()
+    engine
+    registry served
+    theirs=$host
+    image "$theirs"
+    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+    SANDLOT_ADMIN_TOKEN=the-token-of-a-bench "$bin/sandlot-server" --listen "127.0.0.1:$port" --state "$work/web" \
+        --engine "unix://$work/ours/server.sock" --pool-count 0 >"$work/web.log" 2>&1 &
+    pids+=($!)
+    until_up curl --silent --fail "http://127.0.0.1:$port/readyz"
+    ours=127.0.0.1:$port/class/bench
+    "${pull[@]}" --dest-tls-verify=false --dest-creds=bench:the-token-of-a-bench "docker://$theirs/bench" "docker://$ours"
+    for n in 1 2 3 4 5; do
+        rm -rf "$work/copied"
+        times+=("$(seconds "${pull[@]}" --src-creds=bench:the-token-of-a-bench "docker://$ours" "dir:$work/copied")")
+        rm -rf "$work/copied"
+        peers+=("$(seconds "${pull[@]}" "docker://$theirs/bench" "dir:$work/copied")")
+    done
+    ours=$(printf '%s\n' "${times[@]}" | middle)
+    theirs=$(printf '%s\n' "${peers[@]}" | middle)
+    row 'pull by skopeo out of our registry, to a directory, s' "$ours" '' ''
+    row '  out of docker-registry' "$theirs" "$(ratio "$theirs" "$ours")" 'of it to ours; wanted: at least 1'
+}
+
 row_push() { # each time to a registry that has nothing
     local host from size ours skopeo n
     engine

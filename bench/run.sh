@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Measures every row of docs/benchmarks.md beside its peers, in one run, and prints the table.
-# usage: bench/run.sh [start|docker|prompt|burst|pull|push|build|flood|interrupt|sessions|echo|idle|stay]...   (all of them)
+# usage: bench/run.sh [start|docker|prompt|burst|pull|push|serve|build|flood|interrupt|sessions|echo|idle|stay]...   (all of them)
 # Everything lives below one folder, a tmpfs unless SANDLOT_BENCH_DIR names another: on a disk, its journal is measured.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo "bench: containers are cloned, mounted and limited: run this as root" >&2; exit 1; }
-[ $# -gt 0 ] || set -- start docker prompt burst pull push build flood interrupt sessions echo idle stay
+[ $# -gt 0 ] || set -- start docker prompt burst pull push serve build flood interrupt sessions echo idle stay
 
 cargo build --release --locked --bins --quiet
 bin=$(make/target-dir.sh)/release
@@ -39,7 +39,7 @@ until_up() { for _ in $(seq 100); do "$@" >/dev/null 2>&1 && return; sleep 0.1; 
 
 for name in "$@"; do
     case $name in
-        start | docker | prompt | burst | pull | push | build | flood | interrupt | sessions | echo | idle | stay) "row_$name" ;;
-        *) echo "bench: $name is no row: start docker prompt burst pull push build flood interrupt sessions echo idle stay" >&2; exit 2 ;;
+        start | docker | prompt | burst | pull | push | serve | build | flood | interrupt | sessions | echo | idle | stay) "row_$name" ;;
+        *) echo "bench: $name is no row: start docker prompt burst pull push serve build flood interrupt sessions echo idle stay" >&2; exit 2 ;;
     esac
 done

@@ -78,13 +78,19 @@ impl Server {
         let (keys, made) = Keys::open(folder, admin_token)?;
         let store = Store::open(&folder.join("sandlot.db")).await?;
         let sessions = Sessions::load(engine, store.clone(), policy, node(folder)?, folder).await?;
-        let tasks = sessions.run();
         let base =
             web.public_url.as_ref().map_or_else(|| crate::config::url(web.listen), ToString::to_string);
         let login = (made == Token::Made).then(|| format!("{base}admin?token={}", keys.token()));
         let (patience, stop) = (web.patience, CancellationToken::new());
+        // Another engine has no registry for us.
+        let web = Web { registry: web.registry.filter(|_| sessions.voids().is_empty()), ..web };
+        let registry = web.registry.is_some();
         let learning = Learning::new(Shelf::new(web.courses.clone()), sessions.clone(), store.clone());
         let app = App::new(learning, sessions.clone(), keys, web, stop.clone());
+        if registry {
+            sessions.offer(app.inside());
+        }
+        let tasks = sessions.run();
         Ok(Self { app, patience, sessions, store, tasks, stop, login })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `SANDLOT_WRITE=1 cargo test -p sandlot-server --test protocol` writes the file anew.
 
-use sandlot_server::http::{body, body_kept, course_body, file_body};
+use sandlot_server::http::{body, body_kept, body_registry, course_body, file_body};
 use sandlot_server::terminal::protocol;
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -50,6 +50,10 @@ fn generated() -> String {
         declare::<body_kept::RecordingInfo>(&config),
         declare::<body_kept::FoundLine>(&config),
         declare::<body_kept::CreateMarker>(&config),
+        declare::<body_registry::RegistryInfo>(&config),
+        declare::<body_registry::RegistryLogin>(&config),
+        declare::<body_registry::RegistryRepository>(&config),
+        declare::<body_registry::RegistryTag>(&config),
         declare::<file_body::FileKind>(&config),
         declare::<file_body::FileEntry>(&config),
         declare::<file_body::FileListing>(&config),

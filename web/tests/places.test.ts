@@ -10,6 +10,8 @@ describe('routes', () => {
     ['/s/abc123', { name: 'session', id: 'abc123' }],
     ['/s/abc123/', { name: 'session', id: 'abc123' }],
     ['/s/a%2Fb', { name: 'session', id: 'a/b' }],
+    ['/registry', { name: 'registry' }],
+    ['/registry/x', { name: 'unknown', path: '/registry/x' }],
     ['/s', { name: 'unknown', path: '/s' }],
     ['/s/%zz', { name: 'unknown', path: '/s/%zz' }],
     ['/s/a/b', { name: 'unknown', path: '/s/a/b' }],

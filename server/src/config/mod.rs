@@ -139,8 +139,21 @@ pub struct Web {
     pub preview_domain: Option<String>,
     /// The folder whose folders are courses.
     pub courses: Option<PathBuf>,
+    /// The registry; `None`: there is none.
+    pub registry: Option<Registry>,
     /// How long it waits.
     pub patience: Patience,
+}
+
+/// The registry that visitors push to and pull from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// The name spaces that every visitor may push to, repositories of their own, and pull from.
+    pub spaces: Vec<String>,
+    /// Those that every visitor may pull from alone.
+    pub shared: Vec<String>,
+    /// Where the engine serves it.
+    pub socket: PathBuf,
 }
 
 /// See the module.
@@ -205,6 +218,7 @@ impl Config {
                 preview_domain: options
                     .get("preview-domain", |text| parse::preview(text, public.as_ref()))?,
                 courses: options.get("courses", |text| Ok((!text.is_empty()).then(|| text.into())))?,
+                registry: registry(&options)?,
                 patience: Patience::default(),
             },
             state: options.get("state", parse::path)?,
@@ -214,6 +228,16 @@ impl Config {
             policy,
         })
     }
+}
+
+/// The registry, if there is to be one.
+fn registry(options: &options::Options) -> Result<Option<Registry>, Error> {
+    let engine = options.get("engine", parse::socket)?;
+    let named = options.get("registry-socket", parse::optional_socket)?;
+    let spaces = options.get("registry", parse::spaces)?;
+    let shared = options.get("registry-shared", parse::spaces)?;
+    let socket = named.unwrap_or_else(|| engine.with_file_name("registry.sock"));
+    Ok((!spaces.is_empty()).then_some(Registry { spaces, shared, socket }))
 }
 
 /// What is recorded, if anything is.

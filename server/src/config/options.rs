@@ -12,7 +12,7 @@ use std::path::PathBuf;
 const FILE: &str = "/etc/sandlot/sandlot.toml";
 
 /// Name, default, meaning.
-const OPTIONS: [(&str, &str, &str); 33] = [
+const OPTIONS: [(&str, &str, &str); 36] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("state", "/var/lib/sandlot", "folder of state; the server keeps its own in server/ below it"),
     ("engine", "unix:///run/sandlot/server.sock", "socket of the container engine"),
@@ -41,6 +41,17 @@ const OPTIONS: [(&str, &str, &str); 33] = [
         "preview-domain",
         "localhost",
         "domain of its own below which ports of sessions are shown; where public-url is set: none, unless named",
+    ),
+    (
+        "registry",
+        "class",
+        "name spaces, separated by commas, of the registry that visitors push to; empty: no registry",
+    ),
+    ("registry-shared", "", "name spaces, separated by commas, that visitors pull from alone"),
+    (
+        "registry-socket",
+        "",
+        "where the engine serves the registry; absent: registry.sock beside the engine's socket",
     ),
     ("files-max-upload", "256m", "bytes of one file that is uploaded to a session"),
     ("terminals", "8", "terminals of a session"),

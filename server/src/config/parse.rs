@@ -128,6 +128,22 @@ pub(super) fn socket(text: &str) -> Made<PathBuf> {
     if path.starts_with('/') { Ok(path.into()) } else { Err("unix:// and an absolute path".to_owned()) }
 }
 
+pub(super) fn optional_socket(text: &str) -> Made<Option<PathBuf>> {
+    if text.is_empty() { Ok(None) } else { socket(text).map(Some) }
+}
+
+/// Name spaces of a registry.
+pub(super) fn spaces(text: &str) -> Made<Vec<String>> {
+    let plain = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let edge = |name: &str| name.starts_with('-') || name.ends_with('-');
+    list(text)
+        .map(|name| match plain(name) && !edge(name) && name.len() <= 64 {
+            true => Ok(name.to_owned()),
+            false => Err("names of lower-case letters, digits and dashes, separated by commas".to_owned()),
+        })
+        .collect()
+}
+
 pub(super) fn optional_url(text: &str) -> Made<Option<Url>> {
     if text.is_empty() {
         return Ok(None);

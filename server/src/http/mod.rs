@@ -6,6 +6,7 @@ mod audit;
 pub mod auth;
 pub mod body;
 pub mod body_kept;
+pub mod body_registry;
 pub mod course_body;
 mod course_pages;
 mod courses;
@@ -25,6 +26,7 @@ mod ports;
 mod preview;
 mod problem;
 mod recordings;
+mod registry;
 mod sessions;
 mod shares;
 mod socket;
@@ -35,7 +37,7 @@ use crate::session::Sessions;
 use auth::Keys;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 use axum::{Router, middleware};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::ops::Deref;
@@ -87,6 +89,12 @@ impl App {
         }))
     }
 
+    /// What sessions reach on their own loopback.
+    #[must_use]
+    pub fn inside(&self) -> Arc<dyn crate::session::inside::Service> {
+        Arc::new(registry::Loopback::new(&self.0))
+    }
+
     /// All routes.
     pub fn router(self) -> Router {
         let api = Router::new()
@@ -123,12 +131,14 @@ impl App {
             .route("/sessions/{id}/ports", get(ports::list))
             .merge(learning())
             .route("/images", get(sessions::images))
+            .route("/registry", get(registry::look))
             .route("/me", get(sessions::me))
             .route("/audit", get(audit::look))
             .route("/pool", get(pool::look))
             .route("/pool/warm", post(pool::warm))
             .route_layer(middleware::from_fn_with_state(self.clone(), auth::identify))
             .route("/info", get(health::info))
+            .route("/registry/token", get(registry::token))
             .route("/openapi.json", get(openapi::describe));
         let previews = Router::new()
             .route("/preview/{session}/{port}", get(preview::open))
@@ -148,6 +158,10 @@ impl App {
             .layer(from_fn_with_state(self.clone(), limits::time))
             .layer(from_fn(limits::count))
             .layer(CompressionLayer::new().compress_when(limits::packed()))
+            // As large and as long as they come, byte for byte.
+            .route("/v2", any(registry::call))
+            .route("/v2/{*rest}", any(registry::call))
+            .route("/v2/", any(registry::call))
             .layer(from_fn(limits::secure))
             .layer(from_fn_with_state(self.clone(), preview::divert))
             .with_state(self)

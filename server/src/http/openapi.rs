@@ -2,7 +2,7 @@
 
 use super::{
     audit, body, courses, events, file_changes, files, health, kept, lab_sessions, pool, ports, recordings,
-    sessions, shares, socket,
+    registry, sessions, shares, socket,
 };
 use axum::Json;
 use utoipa::OpenApi;
@@ -59,7 +59,8 @@ use utoipa::OpenApi;
         recordings::search,
         recordings::cast,
         recordings::remove,
-        recordings::mark
+        recordings::mark,
+        registry::look
     ),
     components(schemas(body::Problem))
 )]

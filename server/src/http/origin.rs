@@ -109,6 +109,7 @@ mod tests {
             hosts: vec![],
             max_upload: 1 << 20,
             preview_domain: None,
+            registry: None,
             patience: Patience::default(),
         }
     }

@@ -25,7 +25,7 @@ pub(super) async fn serve(uri: Uri, headers: HeaderMap) -> Answer<Response> {
         return Err(Failure::new(StatusCode::NOT_FOUND, "there is no such route: see /api/v1/openapi.json"));
     }
     let is_place = path.is_empty()
-        || ["s", "recordings", "courses"].iter().any(|place| {
+        || ["s", "recordings", "courses", "registry"].iter().any(|place| {
             path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         });
     let path = if is_place { "index.html" } else { path };

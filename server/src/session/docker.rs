@@ -9,7 +9,9 @@ use super::ports::{Port, Ports};
 use super::scripts::{Script, ScriptEnd, Scripts};
 use bollard::models::{ContainerCreateBody, HostConfig};
 use hyper::Method;
-use sandlot_wire::{ANNOTATION_INIT, ANNOTATION_PROFILE, Dial, Keep, Kept, Meter, OpenTerminal, Terminal};
+use sandlot_wire::{
+    ANNOTATION_INIT, ANNOTATION_PROFILE, Dial, Keep, Kept, Listen, Meter, OpenTerminal, Terminal,
+};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -164,6 +166,14 @@ impl Ports for DockerEngine {
             handover::connection(self.calls.socket(), &path, body.into()).await
         })
     }
+
+    fn listen<'a>(&'a self, container: &'a str, port: u16) -> Reply<'a, OwnedFd> {
+        Box::pin(async move {
+            let body = serde_json::to_vec(&Listen { port }).map_err(|e| Error::Protocol(e.to_string()))?;
+            let path = format!("/containers/{container}/listen");
+            handover::connection(self.calls.socket(), &path, body.into()).await
+        })
+    }
 }
 
 fn body(spec: &Spec) -> ContainerCreateBody {
@@ -181,6 +191,7 @@ fn body(spec: &Spec) -> ContainerCreateBody {
             pids_limit: Some(signed(spec.limits.pids)),
             storage_opt: Some(HashMap::from([("size".to_owned(), spec.limits.disk.to_string())])),
             network_mode: Some(spec.network.name().to_owned()),
+            extra_hosts: Some(spec.loopback.iter().map(|name| format!("{name}:127.0.0.1")).collect()),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()

@@ -122,6 +122,8 @@ pub struct Spec {
     pub network: Network,
     /// Limits.
     pub limits: Limits,
+    /// Names of its own loopback, beside the usual.
+    pub loopback: Vec<String>,
 }
 
 /// Whether a container's processes run.

@@ -60,6 +60,7 @@ impl Sessions {
         }
         self.inner.writer.save(id).await?;
         engine.start(&container).await?;
+        self.furnish(id, &container).await;
         self.open(id, &container, FIRST).await?;
         self.table(|table| {
             if let Some(session) = table.get_mut(id).filter(|session| session.state == State::Starting) {
@@ -90,6 +91,7 @@ impl Sessions {
             profile: kind.profile,
             network: kind.network,
             limits: kind.limits,
+            loopback: self.inner.inside.names(),
         }
     }
 
@@ -127,6 +129,7 @@ impl Sessions {
 
     /// Removes a container. If the engine cannot now, [`super::recovery`] tries again.
     pub(super) fn spawn_remove(&self, container: String) {
+        self.inner.inside.close(&container);
         let engine = self.inner.engine.clone();
         tokio::spawn(async move {
             if let Err(error) = engine.remove(&container).await {

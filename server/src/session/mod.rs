@@ -12,6 +12,7 @@ mod engine_files;
 mod error;
 pub mod files;
 mod handover;
+pub mod inside;
 mod keep;
 pub mod lease;
 mod life;

@@ -19,6 +19,8 @@ pub trait Ports: Send + Sync {
     fn list<'a>(&'a self, container: &'a str) -> Reply<'a, Vec<Port>>;
     /// A TCP connection to a port of the container's loopback.
     fn dial<'a>(&'a self, container: &'a str, port: u16) -> Reply<'a, OwnedFd>;
+    /// A socket that listens at a port of the container's loopback.
+    fn listen<'a>(&'a self, container: &'a str, port: u16) -> Reply<'a, OwnedFd>;
 }
 
 /// How many connections each session has.

@@ -65,6 +65,7 @@ impl Sessions {
             up.filter_map(|session| Some((session.id.clone(), session.container.clone()?))).collect()
         });
         for (id, container) in up {
+            self.furnish(&id, &container).await;
             if let Err(error) = self.take_up(&id, &container).await {
                 tracing::error!(session = id, %error, "the session's terminals could not be taken up");
             }

@@ -133,6 +133,7 @@ impl Sessions {
     ) -> Result<Member, Error> {
         let engine = &self.inner.engine;
         engine.start(container).await?;
+        self.furnish(making.id(), container).await;
         let handed = engine.open_terminal(container, &request(FIRST)).await?;
         let activity = Arc::<Activity>::default();
         let line = Line { master: handed.master, ring: handed.ring, resized: handed.resized, tape: None };
@@ -171,6 +172,7 @@ impl Sessions {
         if let Some(terminal) = member.slot.terminal {
             terminal.close().await;
         }
+        self.inner.inside.close(&member.container);
         if let Err(error) = self.inner.engine.remove(&member.container).await {
             tracing::debug!(container = member.container, %error, "not removed yet");
         }

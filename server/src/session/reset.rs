@@ -94,6 +94,7 @@ impl Sessions {
     async fn begin_anew(&self, session: &Session, fresh: &str) -> Result<Vec<(Slot, Handed)>, Error> {
         let engine = &self.inner.engine;
         engine.start(fresh).await?;
+        self.furnish(&session.id, fresh).await;
         let mut slots = Vec::new();
         for slot in session.terminals.iter().filter(|slot| slot.exit_code().is_none()) {
             let wanted = OpenTerminal { id: Some(slot.id.clone()), ..request(super::life::FIRST) };

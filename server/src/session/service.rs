@@ -5,6 +5,7 @@
 use super::audit::{Action, Audit};
 use super::engine::{Engine, Profile};
 use super::error::Error;
+use super::inside::Inside;
 use super::keep::Shelf;
 use super::lease::Lease;
 use super::policy::{Caller, Policy};
@@ -91,6 +92,7 @@ pub(super) struct Inner {
     pub(super) changes: watch::Sender<()>,
     pub(super) readiness: watch::Sender<Readiness>,
     pub(super) recordings: Option<Recordings>,
+    pub(super) inside: Inside,
 }
 
 /// Now, in seconds since 1970.
@@ -145,6 +147,7 @@ impl Sessions {
             changes,
             readiness,
             recordings,
+            inside: Inside::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -40,6 +40,7 @@ mod own_engine;
 mod pool;
 mod previews;
 mod pushing;
+mod registry;
 mod remote;
 mod restarts;
 mod server_socket;

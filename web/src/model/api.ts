@@ -8,6 +8,7 @@ import type {
   KeptWork,
   ListeningPort,
   RecordingInfo,
+  RegistryInfo,
   SessionInfo,
   SessionStats,
   ShareInfo,
@@ -110,6 +111,10 @@ export class Api {
 
   async recordings(): Promise<RecordingInfo[]> {
     return (await this.call('GET', '/recordings')) as RecordingInfo[];
+  }
+
+  async registry(): Promise<RegistryInfo> {
+    return (await this.#call('GET', '/registry')) as RegistryInfo;
   }
 
   async search(text: string): Promise<FoundLine[]> {

@@ -12,6 +12,7 @@ export type Route =
   | { name: 'lab'; course: string; lab: string }
   /** A deck of slides, at one of them, from 0. */
   | { name: 'slides'; course: string; deck: string; slide: number }
+  | { name: 'registry' }
   /** A recording, from a moment in seconds on. */
   | { name: 'recording'; session: string; terminal: string; at: number }
   | { name: 'unknown'; path: string };
@@ -37,6 +38,7 @@ export function parseRoute(path: string): Route {
     }
   }
   if (first === 'courses') return ofCourses(parts) ?? { name: 'unknown', path };
+  if (first === 'registry' && parts.length === 1) return { name: 'registry' };
   return { name: 'unknown', path };
 }
 
@@ -71,6 +73,8 @@ export function formatRoute(route: Route): string {
       const slide = route.slide > 0 ? `/${route.slide + 1}` : '';
       return `/courses/${encodeURIComponent(route.course)}/slides/${encodeURIComponent(route.deck)}${slide}`;
     }
+    case 'registry':
+      return '/registry';
     case 'recording': {
       const at = route.at > 0 ? `/${route.at}` : '';
       return `/recordings/${encodeURIComponent(route.session)}/${encodeURIComponent(route.terminal)}${at}`;

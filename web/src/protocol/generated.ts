@@ -671,6 +671,94 @@ export type CreateMarker = {
 label: string, };
 
 /**
+ * `GET /registry`.
+ */
+export type RegistryInfo = { 
+/**
+ * How sessions call it.
+ */
+inside: string, 
+/**
+ * The name space that visitors push to.
+ */
+space?: string, 
+/**
+ * How the caller logs in from outside a session.
+ */
+login?: RegistryLogin, 
+/**
+ * What is in it, in order of names.
+ */
+repositories: Array<RegistryRepository>, };
+
+/**
+ * Somebody's login at the registry.
+ */
+export type RegistryLogin = { 
+/**
+ * The registry, as a reference names it.
+ */
+host: string, 
+/**
+ * Their name.
+ */
+name: string, 
+/**
+ * Their password.
+ */
+password: string, };
+
+/**
+ * A repository of the registry.
+ */
+export type RegistryRepository = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Whether it is the caller's.
+ */
+own: boolean, 
+/**
+ * Bytes of all that is in it.
+ */
+size_bytes: number, 
+/**
+ * How many tags it has.
+ */
+tag_count: number, 
+/**
+ * Its tags, the last pushed first: at most twenty.
+ */
+tags: Array<RegistryTag>, };
+
+/**
+ * A tag of a repository.
+ */
+export type RegistryTag = { 
+/**
+ * The tag.
+ */
+name: string, 
+/**
+ * The digest of what it stands for.
+ */
+digest: string, 
+/**
+ * Bytes that are fetched for it.
+ */
+size_bytes: number, 
+/**
+ * When it was pushed: RFC 3339.
+ */
+pushed_at: string, 
+/**
+ * What fetches it in a session.
+ */
+pull: string, };
+
+/**
  * What stands at a path.
  */
 export type FileKind = "file" | "directory" | "link" | "other";

@@ -188,6 +188,7 @@ mod tests {
             hosts: vec![],
             max_upload: 1,
             preview_domain: Some(domain.to_owned()),
+            registry: None,
             patience: Patience::default(),
         }
     }

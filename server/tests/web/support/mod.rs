@@ -314,6 +314,7 @@ pub(crate) async fn start_with(
         max_upload: 1 << 20,
         preview_domain: Some("localhost".to_owned()),
         courses: None,
+        registry: None,
         patience,
     };
     let server =
