@@ -4,9 +4,9 @@
 set -euo pipefail
 
 run=(busybox-static ca-certificates e2fsprogs gcc iproute2 libc6-dev nftables)
-test=("${run[@]}" binutils buildah chromium cpio curl criu debootstrap docker.io docker-registry python3-venv qemu-system-x86 skopeo systemd)
+test=("${run[@]}" binutils buildah chromium cpio curl criu debootstrap docker.io docker-registry podman python3-venv qemu-system-x86 skopeo systemd)
 bootcamp=("${run[@]}" debootstrap)
-bench=("${test[@]}" bubblewrap crun hyperfine jq podman runc shellinabox)
+bench=("${test[@]}" bubblewrap crun hyperfine jq runc shellinabox)
 
 case "${1:-}" in
     run) wanted=("${run[@]}") ;;

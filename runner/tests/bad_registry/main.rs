@@ -16,6 +16,7 @@ mod documents;
 mod forms;
 mod layers;
 mod login;
+mod mirror;
 mod pushes;
 mod resumed;
 mod together;

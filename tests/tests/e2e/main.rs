@@ -41,6 +41,7 @@ mod pool;
 mod previews;
 mod pushing;
 mod registry;
+mod registry_protocol;
 mod remote;
 mod restarts;
 mod server_socket;

@@ -180,108 +180,27 @@ async fn skopeo_and_docker_from_outside_log_in_push_pull_and_delete() {
 }
 
 #[tokio::test]
-async fn what_is_cut_off_goes_on_and_what_lies_is_refused() {
+async fn podman_and_buildah_push_and_pull_without_knowing_whose_it_is() {
     let sandbox = Sandbox::whole(&[]).await.unwrap();
-    let client = sandlot_tests::client::http().unwrap();
-    let base = format!("http://{}", host(&sandbox));
-    let ask = |method: &str, path: &str| {
-        let url = if path.starts_with('/') { format!("{base}{path}") } else { path.to_owned() };
-        client.request(method.parse().unwrap(), url).basic_auth("teacher", Some(TOKEN))
-    };
-    let greeting = client.get(format!("{base}/v2/")).send().await.unwrap();
-    let challenge = greeting.headers()["www-authenticate"].to_str().unwrap().to_owned();
-    assert!(greeting.status() == 401 && challenge.starts_with("Bearer realm="), "{challenge}");
-    let header = |answer: &reqwest::Response, name: &str| answer.headers()[name].to_str().unwrap().to_owned();
-    let begun = ask("POST", "/v2/class/x/blobs/uploads/").send().await.unwrap();
-    assert_eq!(begun.status(), 202);
-    let location = header(&begun, "location");
-    // Cut off in the middle of a piece: it says ten bytes and sends four.
-    let address = sandbox.address();
-    let cut = location.clone();
-    tokio::task::spawn_blocking(move || {
-        use base64::Engine as _;
-        use std::io::Write as _;
-        let auth = base64::engine::general_purpose::STANDARD.encode(format!("teacher:{TOKEN}"));
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        let head = format!("PATCH {cut} HTTP/1.1\r\nhost: {address}\r\nauthorization: Basic {auth}\r\ncontent-length: 10\r\n\r\n0123");
-        stream.write_all(head.as_bytes()).unwrap();
-    })
-    .await
-    .unwrap();
-    let so_far = || async {
-        let status = ask("GET", &location).send().await.ok()?;
-        (header(&status, "range") == "0-3").then_some(())
-    };
-    sandlot_tests::wait::until("the four bytes", so_far).await.unwrap();
-    let wrong = ask("PATCH", &location).header("content-range", "9-10").body("89").send().await.unwrap();
-    assert_eq!((wrong.status().as_u16(), header(&wrong, "range")), (416, "0-3".to_owned()));
-    let more = ask("PATCH", &location).header("content-range", "4-6").body("456").send().await.unwrap();
-    assert_eq!((more.status().as_u16(), header(&more, "range")), (202, "0-6".to_owned()));
-    let digest = sandlot_tests::image::digest(b"0123456789");
-    let done = ask("PUT", &format!("{location}?digest={digest}")).body("789").send().await.unwrap();
-    assert_eq!((done.status().as_u16(), header(&done, "docker-content-digest")), (201, digest.clone()));
-    let part =
-        ask("GET", &format!("/v2/class/x/blobs/{digest}")).header("range", "bytes=2-4").send().await.unwrap();
-    assert_eq!((part.status().as_u16(), header(&part, "content-range")), (206, "bytes 2-4/10".to_owned()));
-    assert_eq!(part.text().await.unwrap(), "234");
-    let head = ask("HEAD", &format!("/v2/class/x/blobs/{digest}")).send().await.unwrap();
-    assert_eq!((head.status().as_u16(), header(&head, "content-length")), (200, "10".to_owned()));
-    // Lies.
-    let code = |answer: reqwest::Response| async move {
-        let status = answer.status().as_u16();
-        let body: Value = answer.json().await.unwrap();
-        (status, body["errors"][0]["code"].as_str().unwrap().to_owned())
-    };
-    let lie = sandlot_tests::image::digest(b"something else");
-    let lied =
-        ask("POST", &format!("/v2/class/x/blobs/uploads/?digest={lie}")).body("0123").send().await.unwrap();
-    assert_eq!(code(lied).await, (400, "DIGEST_INVALID".to_owned()));
-    let manifest = json!({
-        "schemaVersion": 2,
-        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": 10 },
-        "layers": [{ "mediaType": "application/x", "digest": lie, "size": 4 }],
+    let from = format!("oci:{}", layout(&sandbox).display());
+    let (name, other) =
+        (format!("{}/class/app:1", host(&sandbox)), format!("{}/class/other:1", host(&sandbox)));
+    let (creds, of) = (format!("teacher:{TOKEN}"), |arguments: &[&str], program: &str| {
+        let (root, run_root) = (sandbox.dir().join(program), sandbox.dir().join(format!("{program}-run")));
+        let mut command = Command::new(program);
+        command.arg("--root").arg(root).arg("--runroot").arg(run_root).args(["--storage-driver", "vfs"]);
+        run(command.args(arguments)).unwrap();
     });
-    let kind = "application/vnd.oci.image.manifest.v1+json";
-    let put = |body: String| ask("PUT", "/v2/class/x/manifests/1").header("content-type", kind).body(body);
-    assert_eq!(
-        code(put(manifest.to_string()).send().await.unwrap()).await,
-        (404, "MANIFEST_BLOB_UNKNOWN".to_owned())
-    );
-    assert_eq!(code(put("{".to_owned()).send().await.unwrap()).await, (400, "MANIFEST_INVALID".to_owned()));
-    let long = put(" ".repeat((4 << 20) + 1)).send().await.unwrap();
-    assert_eq!(code(long).await, (413, "SIZE_INVALID".to_owned()));
-    let none = ask("GET", "/v2/class/x/manifests/1").send().await.unwrap();
-    assert_eq!(code(none).await, (404, "MANIFEST_UNKNOWN".to_owned()));
-    // What is about something is listed, and filtered by its kind.
-    let about = |kind: &str| {
-        json!({
-            "schemaVersion": 2, "artifactType": kind,
-            "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": digest, "size": 10 }, "layers": [],
-            "subject": { "mediaType": "application/x", "digest": lie, "size": 4 },
-        })
-    };
-    for (tag, artifact) in [("a", "text/a"), ("b", "text/b")] {
-        let path = format!("/v2/class/x/manifests/{tag}");
-        let put = ask("PUT", &path)
-            .header("content-type", kind)
-            .body(about(artifact).to_string())
-            .send()
-            .await
-            .unwrap();
-        assert_eq!((put.status().as_u16(), header(&put, "oci-subject")), (201, lie.clone()));
-    }
-    let all: Value =
-        ask("GET", &format!("/v2/class/x/referrers/{lie}")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(all["manifests"].as_array().unwrap().len(), 2, "{all}");
-    let path = format!("/v2/class/x/referrers/{lie}?artifactType=text/b");
-    let filtered = ask("GET", &path).send().await.unwrap();
-    assert_eq!(header(&filtered, "oci-filters-applied"), "artifactType");
-    let filtered: Value = filtered.json().await.unwrap();
-    assert_eq!(filtered["manifests"][0]["artifactType"], "text/b");
-    assert_eq!(filtered["manifests"].as_array().unwrap().len(), 1);
-    let page = ask("GET", "/v2/class/x/tags/list?n=1").send().await.unwrap();
-    assert_eq!(header(&page, "link"), "</v2/class/x/tags/list?last=a&n=1>; rel=\"next\"");
-    assert_eq!(page.json::<Value>().await.unwrap()["tags"], json!(["a"]));
+    let to = format!("docker://{name}");
+    skopeo(&["copy", "--quiet", "--dest-tls-verify=false", "--dest-creds", &creds, &from, &to]);
+    of(&["pull", "--quiet", "--tls-verify=false", "--creds", &creds, &name], "podman");
+    let to = format!("docker://{other}");
+    of(&["push", "--quiet", "--tls-verify=false", "--creds", &creds, &name, &to], "podman");
+    of(&["pull", "--quiet", "--tls-verify=false", "--creds", &creds, &other], "buildah");
+    let to = format!("docker://{}/class/third:1", host(&sandbox));
+    of(&["push", "--quiet", "--tls-verify=false", "--creds", &creds, &other, &to], "buildah");
+    let tags = skopeo(&["list-tags", "--tls-verify=false", "--creds", &creds, to.trim_end_matches(":1")]);
+    assert!(tags.contains("\"1\""), "{tags}");
 }
 
 #[tokio::test]
