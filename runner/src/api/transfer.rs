@@ -206,7 +206,7 @@ async fn import(
         (Some(repo), None) => Some(images::reference(repo)?),
         (None, _) => None,
     };
-    let message = p.text("message").unwrap_or("imported").to_owned();
+    let message = p.text("message").unwrap_or("Imported from -").to_owned();
     let import = move |engine: &Engine, reader: &mut (dyn std::io::Read + Send)| {
         Ok(engine.images.import(reader, name.as_ref(), (&changes, &message))?)
     };

@@ -78,20 +78,16 @@ impl Of {
 }
 
 async fn find(client: &Client, name: &str, kinds: &[Kind]) -> Result<Value, Error> {
+    if let [kind] = kinds {
+        return client.json(kind.call(name)).await;
+    }
     for kind in kinds {
         match client.json(kind.call(name)).await {
             Err(Error::Refused { status: StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST, .. }) => {}
             other => return other,
         }
     }
-    let what = match kinds {
-        [Kind::Container] => "container",
-        [Kind::Image] => "image",
-        [Kind::Network] => "network",
-        [Kind::Volume] => "volume",
-        _ => "object",
-    };
-    Err(Error::Invalid(format!("Error: No such {what}: {name}")))
+    Err(Error::Invalid(format!("Error: No such object: {name}")))
 }
 
 /// Show which ports of a container can be reached from outside

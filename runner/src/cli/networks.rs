@@ -216,7 +216,7 @@ pub(super) struct Prune {
 impl Prune {
     async fn run(self, client: &Client) -> Result<u8, Error> {
         confirm::or_stop(self.chosen.force, "This will remove all networks that no container is in.")?;
-        super::prune::one(client, "networks", &self.chosen.filter).await?.print()
+        super::prune::one(client, "networks", &self.chosen.filter).await?.print_names()
     }
 }
 

@@ -103,6 +103,11 @@ impl Gone {
         self.bytes += other.bytes;
     }
 
+    /// Says what is gone, where that takes no place.
+    pub(super) fn print_names(self) -> Result<u8, Error> {
+        format::print(&self.names).map(|()| 0)
+    }
+
     /// Says it.
     pub(super) fn print(self) -> Result<u8, Error> {
         let total = people::decimal(self.bytes);

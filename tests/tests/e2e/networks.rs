@@ -163,7 +163,10 @@ async fn what_cannot_be_is_refused_in_dockers_words() {
             "user configured subnets",
         ),
         (&["run", "--rm", "--network-alias", "a", IMAGE, "true"], "network-scoped alias"),
-        (&["run", "--rm", "--link", "a:b", IMAGE, "true"], "--link"),
+        (
+            &["run", "--rm", "--link", "a:b", IMAGE, "true"],
+            "could not get container for a: No such container: a",
+        ),
     ] {
         refused(&sandbox, arguments, words);
     }
