@@ -1,2 +1,4 @@
+shell=/bin/bash
+[ -x $shell ] || shell=/bin/busybox
 mkdir -p /srv/small/bin
-cp /bin/bash /srv/small/bin/
+cp $shell /srv/small/bin/

@@ -1,7 +1,9 @@
-#!/bin/bash
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
 for program in ls cat ps id; do
-    file=$(type -P $program)
-    cp "$file" /srv/small/bin/
-    ldd "$file" | grep -o '/[^ ]*' | xargs cp --parents --dereference --target-directory=/srv/small
+    if [ -x /bin/bash ]; then
+        file=$(/bin/bash -c "PATH=/usr/bin:/bin; type -P $program")
+        cp "$file" /srv/small/bin/
+        /usr/bin/ldd "$file" | grep -o '/[^ ]*' | xargs /usr/bin/cp --parents --dereference --target-directory=/srv/small
+    else
+        ln -sf busybox /srv/small/bin/$program
+    fi
 done

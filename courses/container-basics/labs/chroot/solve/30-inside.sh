@@ -1,1 +1,3 @@
-chroot /srv/small /bin/bash -c 'echo "I was here" > /greeting'
+shell=/bin/bash
+[ -x $shell ] || shell=/bin/sh
+chroot /srv/small $shell -c 'echo "I was here" > /greeting'
