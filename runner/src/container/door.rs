@@ -110,7 +110,7 @@ impl Door {
     fn run(&self) -> io::Result<()> {
         let null = || rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
         let streams = Streams::Pipes(Some(self.socket.try_clone()?), null()?, null()?);
-        Err(io::Error::other(become_process(&self.engine, streams, Workdir::Expect)))
+        Err(io::Error::other(become_process(&self.engine, streams, Workdir::Expect, None)))
     }
 
     /// Takes note of a child's end.
