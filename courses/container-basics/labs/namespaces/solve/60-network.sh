@@ -1,5 +1,8 @@
 #!/bin/bash
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+# What was begun already goes first.
+ip netns del room 2>/dev/null
+ip link del outside 2>/dev/null
 set -e
 ip netns add room
 ip link add outside type veth peer name inside netns room
