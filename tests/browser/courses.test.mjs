@@ -92,7 +92,7 @@ test('a student does a lab, and finds their place again', async () => {
   await page.locator('[data-testid=check]:enabled').waitFor();
   await check.click();
   await page.getByText('There is no file /tmp/word yet.').waitFor();
-  await page.getByRole('button', { name: 'Show a hint' }).click();
+  await page.getByRole('button', { name: 'Stuck? Here is a hint' }).click();
   await page.getByRole('button', { name: 'Stuck? Here is a hint' }).click();
   await page.getByText('The word is plum.').waitFor();
 
@@ -155,7 +155,7 @@ test('slides are turned by keys, seen all at once, and have a terminal', async (
   await page.getByRole('button', { name: 'Overview' }).click();
   await page.screenshot({ path: 'shots/slides-overview.png' });
   await page.getByRole('button', { name: '3 The end' }).click();
-  await page.getByText('That was it.').waitFor();
+  await page.getByTestId('slide').getByText('That was it.').waitFor();
   assert.equal(new URL(page.url()).pathname, '/courses/first-steps/slides/welcome/3');
   assert.deepEqual(page.faults, []);
   await page.context().close();
