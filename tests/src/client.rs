@@ -43,6 +43,26 @@ impl Visitor {
         Ok(Self { http, base, identity: ("cookie", pair) })
     }
 
+    /// Somebody else, who opens a share link of theirs that lets look on (`view`) or type (`control`): they, and the link's id.
+    ///
+    /// # Errors
+    /// When the link is not made, or does not let them in.
+    pub async fn guest(&self, session: &str, mode: &str) -> Result<(Self, String)> {
+        let (status, share) =
+            self.call("POST", &format!("/sessions/{session}/shares"), Some(json!({ "mode": mode }))).await?;
+        anyhow::ensure!(status == 201, "POST shares: {status}: {share}");
+        let path = share["url"].as_str().context("no url")?.to_owned();
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
+        let address = self.base.trim_start_matches("http://").parse()?;
+        let stranger = Self::new(address).await?;
+        let answer = client.get(format!("{}{path}", self.base)).header("cookie", &stranger.identity.1).send().await?;
+        let set = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
+        let share_cookie = set.filter_map(|cookie| cookie.split(';').next());
+        let share_cookie = share_cookie.last().context("the link let nobody in")?;
+        let identity = ("cookie", format!("{}; {share_cookie}", stranger.identity.1));
+        Ok((Self { identity, ..stranger }, share["id"].as_str().context("no id")?.to_owned()))
+    }
+
     /// The holder of a bearer token.
     ///
     /// # Errors

@@ -4,10 +4,12 @@ use super::App;
 use super::body::Problem;
 use super::file_body::FileChange;
 use super::problem::{Answer, Failure};
-use crate::session::files::{DIRECTORIES, FilePath, Use};
+use super::shares;
+use crate::session::files::{DIRECTORIES, FilePath};
+use crate::session::permit::Use;
 use crate::session::policy::Caller;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
@@ -26,7 +28,10 @@ pub(super) async fn follow(
     caller: Caller,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Answer<Response> {
+    let caller = shares::admit(&app, &headers, caller, &id).await?;
+    let permit = app.sessions.permit(&caller).await?;
     let (files, container) = app.sessions.files(&caller, &id, Use::Look)?;
     let pairs = query.as_deref().unwrap_or_default().split('&');
     let directories: Vec<FilePath> =
@@ -45,7 +50,8 @@ pub(super) async fn follow(
                 .json_data(FileChange::from(change?))
                 .map_err(std::io::Error::other)
         })
-        .take_until(app.stop.clone().cancelled_owned());
+        .take_until(app.stop.clone().cancelled_owned())
+        .take_until(permit.over());
     let unbuffered =
         [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((unbuffered, Sse::new(events).keep_alive(KeepAlive::new().interval(BEAT))).into_response())

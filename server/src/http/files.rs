@@ -7,7 +7,9 @@ use super::App;
 use super::body::Problem;
 use super::file_body::{FileListing, RenameFile};
 use super::problem::{Answer, Failure};
-use crate::session::files::{self, Condition, Content, FilePath, Opened, Use};
+use super::shares;
+use crate::session::files::{self, Condition, Content, FilePath, Opened};
+use crate::session::permit::{Permit, Use};
 use crate::session::policy::Caller;
 use axum::Json;
 use axum::body::Body;
@@ -83,9 +85,11 @@ pub(super) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer<Response> {
+    let caller = shares::admit(&app, &headers, caller, &place.id).await?;
+    let permit = app.sessions.permit(&caller).await?;
     let (files, container) = app.sessions.files(&caller, &place.id, Use::Look)?;
     if asks(query.as_deref(), "archive=tar") {
-        let body = files.archive(&container, &place.path).await?;
+        let body = permit.hold(files.archive(&container, &place.path).await?);
         let name = if place.path.name().is_empty() { "root" } else { place.path.name() };
         return Ok(attached(&format!("{name}.tar"), "application/x-tar", Body::from_stream(body)));
     }
@@ -95,7 +99,7 @@ pub(super) async fn get(
             let no_store = [(header::CACHE_CONTROL, "no-store")];
             Ok((no_store, Json(FileListing::new(listing, app.web.max_upload))).into_response())
         }
-        Ok(Opened::File(content)) => Ok(file(place.path.name(), content)),
+        Ok(Opened::File(content)) => Ok(file(place.path.name(), content, permit)),
         Err(files::Failure::Range(range)) => {
             let failure = Failure::from(files::Failure::Range(range.clone()));
             Ok(([(header::CONTENT_RANGE, range)], failure).into_response())
@@ -104,8 +108,9 @@ pub(super) async fn get(
     }
 }
 
-fn file(name: &str, content: Content) -> Response {
-    let mut response = attached(name, "application/octet-stream", Body::from_stream(content.body));
+fn file(name: &str, content: Content, permit: Permit) -> Response {
+    let body = Body::from_stream(permit.hold(content.body));
+    let mut response = attached(name, "application/octet-stream", body);
     let mut put = |name, value: String| {
         if let Ok(value) = value.parse() {
             response.headers_mut().insert(name, value);
@@ -148,6 +153,8 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
+    let caller = shares::admit(&app, &headers, caller, &place.id).await?;
+    let over = app.sessions.permit(&caller).await?.over();
     let (files, container) = app.sessions.files(&caller, &place.id, Use::Change)?;
     if asks(query.as_deref(), "kind=directory") {
         files.make_directory(&container, &place.path).await?;
@@ -162,7 +169,10 @@ pub(super) async fn put(
         return Err(upload.too_large());
     } else {
         let bytes = upload.limited(pieces).boxed();
-        files.write(&container, &place.path, bytes, condition).await
+        tokio::select! {
+            written = files.write(&container, &place.path, bytes, condition) => written,
+            () = over => return Err(crate::session::Error::Revoked.into()),
+        }
     };
     match written {
         Ok(tag) => Ok((StatusCode::NO_CONTENT, [(header::ETAG, format!("\"{tag}\""))]).into_response()),
@@ -245,7 +255,13 @@ async fn drain(pieces: &mut axum::body::BodyDataStream, patience: Duration) {
 #[utoipa::path(delete, path = "/api/v1/sessions/{id}/files/{path}",
     params(("id" = String, Path), ("path" = String, Path, description = "any bytes, percent-encoded")),
     responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem)))]
-pub(super) async fn delete(State(app): State<App>, caller: Caller, place: Place) -> Answer<StatusCode> {
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    place: Place,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let caller = shares::admit(&app, &headers, caller, &place.id).await?;
     let (files, container) = app.sessions.files(&caller, &place.id, Use::Change)?;
     files.remove(&container, &place.path).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -259,8 +275,10 @@ pub(super) async fn rename(
     State(app): State<App>,
     caller: Caller,
     place: Place,
+    headers: HeaderMap,
     body: Body,
 ) -> Answer<StatusCode> {
+    let caller = shares::admit(&app, &headers, caller, &place.id).await?;
     let (files, container) = app.sessions.files(&caller, &place.id, Use::Change)?;
     let refused = |error: String| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error);
     let body = axum::body::to_bytes(body, RENAME).await.map_err(|e| refused(e.to_string()))?;

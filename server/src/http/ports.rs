@@ -4,9 +4,11 @@ use super::App;
 use super::body::Problem;
 use super::file_body::ListeningPort;
 use super::problem::Answer;
+use super::shares;
 use crate::session::policy::Caller;
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 
 /// What listens in a session, in order; `url` opens it as a page of its own.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/ports", params(("id" = String, Path)), responses(
@@ -15,7 +17,9 @@ pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Answer<Json<Vec<ListeningPort>>> {
+    let caller = shares::admit(&app, &headers, caller, &id).await?;
     let (ports, container) = app.sessions.ports(&caller, &id)?;
     let all = ports.list(&container).await.map_err(crate::session::Error::from)?;
     let offered = app.web.preview_domain.is_some();

@@ -1,6 +1,7 @@
 //! The routes of share links, and how a guest is known again.
 //!
-//! A guest's cookie says which link they came by, is signed for it, and goes to that session's routes alone.
+//! A guest's cookie says which link they came by, is signed for it, and goes to that session's routes alone (its API, its
+//! previews' beginnings, the link itself).
 
 use super::App;
 use super::body::Problem;
@@ -83,7 +84,8 @@ pub(super) async fn open(
     let mut response = Redirect::to(&format!("/s/{}", guest.session)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Also for the link itself: who opens it again is no other guest.
-    for path in [format!("/api/v1/sessions/{}", guest.session), format!("/s/{name}")] {
+    let places = ["/api/v1/sessions", "/preview"].map(|place| format!("{place}/{}", guest.session));
+    for path in places.into_iter().chain([format!("/s/{name}")]) {
         if let Some(cookie) = cookie(&app, &guest, &path) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
@@ -135,6 +137,7 @@ pub(super) fn failure(error: &Error) -> Option<StatusCode> {
     match error {
         Error::NoShare | Error::NoRecording => Some(StatusCode::NOT_FOUND),
         Error::Revoked => Some(StatusCode::GONE),
+        Error::LooksOn => Some(StatusCode::FORBIDDEN),
         Error::TooManyShares(_) => Some(StatusCode::CONFLICT),
         Error::TooManyGuests(_) => Some(StatusCode::TOO_MANY_REQUESTS),
         Error::Terminal(crate::terminal::Error::Crowded(_)) => Some(StatusCode::CONFLICT),

@@ -79,10 +79,8 @@ pub(super) async fn attach(
     let page = attach.page()?;
     let caller = shares::admit(&app, &headers, caller, &id).await?;
     let viewer = app.sessions.attach(&caller, &id, &terminal, (attach.mode, page)).await?;
-    if matches!(caller, Caller::Guest(_)) {
-        // A link that was revoked just now let go of those who were there: not of who came in the same moment.
-        shares::admit(&app, &headers, caller, &id).await?;
-    }
+    // A link that was revoked just now let go of those who were there: not of who came in the same moment.
+    app.sessions.permit(&caller).await?;
     let (patience, stop) = (app.web.patience, app.stop.clone());
     let upgrade = upgrade.max_message_size(FRAME).max_frame_size(FRAME);
     Ok(upgrade.on_upgrade(move |socket| serve(socket, viewer, patience, stop)))

@@ -60,6 +60,9 @@ pub enum Error {
     /// The share link was revoked.
     #[error("the owner of this session has revoked the link by which you came")]
     Revoked,
+    /// The share link lets its guests look on only.
+    #[error("the link by which you came lets you look on, and change nothing: ask the owner for another")]
+    LooksOn,
     /// As many share links as are allowed.
     #[error("this session has {0} share links, and no more are allowed: revoke one first")]
     TooManyShares(usize),

@@ -3,6 +3,7 @@
 //! Knows neither HTTP nor how files are reached; [`super::engine_files`] is Sandlot's engine's.
 
 use super::engine::Error as EngineError;
+use super::permit::Use;
 use super::policy::Caller;
 use super::{Error, Sessions};
 use bytes::Bytes;
@@ -143,25 +144,13 @@ pub trait Files: Send + Sync {
     ) -> Answer<'a, BoxStream<'static, io::Result<Change>>>;
 }
 
-/// What the caller does with files: changing them keeps the session from being idle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    /// Looks.
-    Look,
-    /// Changes something.
-    Change,
-}
-
 impl Sessions {
     /// The files of a session that is up, and its container.
     ///
     /// # Errors
-    /// [`Error`]: not the caller's, not up, an engine that has no such calls.
+    /// [`Error`]: neither the caller's nor shared with them for that, not up, an engine that has no such calls.
     pub fn files(&self, caller: &Caller, id: &str, what: Use) -> Result<(&dyn Files, String), Error> {
-        let (session, container) = self.up(caller, id)?;
-        if what == Use::Change {
-            session.activity.touch();
-        }
+        let (_, container) = self.up_shared(caller, id, what)?;
         let files = self.inner.engine.files().ok_or(Error::NotOffered("files of a session"))?;
         Ok((files, container))
     }

@@ -17,6 +17,7 @@ mod keep;
 pub mod lease;
 mod life;
 mod metering;
+pub mod permit;
 pub mod policy;
 pub mod pool;
 pub mod ports;

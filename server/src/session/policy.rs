@@ -133,7 +133,7 @@ impl Caller {
         match self {
             Self::Administrator => true,
             Self::Visitor(id) => id == owner,
-            // What guests may do is asked for by `Sessions::look` and `Sessions::attach` alone.
+            // What guests may do is asked for by `Sessions::look`, `attach`, `files` and `ports` alone.
             Self::Guest(_) => false,
         }
     }

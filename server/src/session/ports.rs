@@ -3,6 +3,7 @@
 //! Knows no HTTP.
 
 use super::engine::Reply;
+use super::permit::Use;
 use super::policy::Caller;
 use super::{Error, Sessions};
 pub use sandlot_wire::Port;
@@ -65,9 +66,9 @@ impl Sessions {
     /// The ports of a session that is up, and its container.
     ///
     /// # Errors
-    /// [`Error`]: not the caller's, not up, an engine that has no such calls.
+    /// [`Error`]: neither the caller's nor shared with them, not up, an engine that has no such calls.
     pub fn ports(&self, caller: &Caller, id: &str) -> Result<(&dyn Ports, String), Error> {
-        let (_, container) = self.up(caller, id)?;
+        let (_, container) = self.up_shared(caller, id, Use::Look)?;
         let ports = self.inner.engine.ports().ok_or(Error::NotOffered("ports of a session"))?;
         Ok((ports, container))
     }

@@ -90,6 +90,8 @@ pub(super) struct Inner {
     pub(super) node: String,
     pub(super) table: Arc<Mutex<Table>>,
     pub(super) changes: watch::Sender<()>,
+    /// Told of every share link that is revoked.
+    pub(super) revocations: watch::Sender<()>,
     pub(super) readiness: watch::Sender<Readiness>,
     pub(super) recordings: Option<Recordings>,
     pub(super) inside: Inside,
@@ -145,6 +147,7 @@ impl Sessions {
             node,
             table,
             changes,
+            revocations: watch::Sender::new(()),
             readiness,
             recordings,
             inside: Inside::default(),

@@ -113,6 +113,7 @@ impl Sessions {
         if !self.inner.store.revoke_share(id, link, now()).await? {
             return Err(Error::NoShare);
         }
+        self.inner.revocations.send_replace(());
         self.note(caller, Action::Revoke, Some(id), link).await;
         for terminal in session.terminals.iter().filter_map(|slot| slot.terminal.as_ref()) {
             let _ = terminal.let_go(link).await;
@@ -149,12 +150,21 @@ impl Sessions {
     /// # Errors
     /// [`Error::NoSession`], [`Error::Revoked`].
     pub async fn guest(&self, id: &str, link: &str, number: i64) -> Result<Guest, Error> {
+        let guest = self.recall(id, link, number).await?;
+        self.inner.store.greet_guest(id, number, now()).await?;
+        Ok(guest)
+    }
+
+    /// The same of one who is there already: it is not noted when they came.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`], [`Error::Revoked`].
+    pub async fn recall(&self, id: &str, link: &str, number: i64) -> Result<Guest, Error> {
         let row = self.inner.store.share(link).await?.filter(|row| row.session == id);
         let row = row.ok_or(Error::NoSession)?;
         if row.revoked_at.is_some() {
             return Err(Error::Revoked);
         }
-        self.inner.store.greet_guest(id, number, now()).await?;
         Ok(Guest { session: row.session, share: row.id, number, mode: mode(&row.mode) })
     }
 }

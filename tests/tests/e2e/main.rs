@@ -20,6 +20,7 @@ mod ends;
 mod events;
 mod files;
 mod floods;
+mod guests;
 mod health;
 mod host;
 mod images;

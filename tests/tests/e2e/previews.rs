@@ -6,13 +6,15 @@ use sandlot_tests::sandbox::Sandbox;
 use sandlot_tests::wait::until;
 use serde_json::Value;
 use std::net::SocketAddr;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 const IMAGE: &str = "sandlot/starter";
 
 /// A visitor with a session: its id, and its container's.
-async fn session(sandbox: &Sandbox) -> (Visitor, String, String) {
+pub(crate) async fn session(sandbox: &Sandbox) -> (Visitor, String, String) {
     let visitor = Visitor::new(sandbox.address()).await.unwrap();
     let known = sandbox.ok(&["ps", "-q", "--no-trunc"]).unwrap();
     let session = visitor.session(IMAGE).await.unwrap()["id"].as_str().unwrap().to_owned();
@@ -22,12 +24,12 @@ async fn session(sandbox: &Sandbox) -> (Visitor, String, String) {
 }
 
 /// Runs a program in the session that goes on.
-fn start(sandbox: &Sandbox, container: &str, script: &str) {
+pub(crate) fn start(sandbox: &Sandbox, container: &str, script: &str) {
     sandbox.ok(&["exec", "-d", container, "sh", "-c", script]).unwrap();
 }
 
 /// Waits until something listens on a port, as the API tells it.
-async fn listening(who: &Visitor, id: &str, port: u16) {
+pub(crate) async fn listening(who: &Visitor, id: &str, port: u16) {
     let there = || async {
         let (_, ports) = who.call("GET", &format!("/sessions/{id}/ports"), None).await.ok()?;
         ports.as_array()?.iter().any(|one| one["port"] == port).then_some(())
@@ -36,14 +38,14 @@ async fn listening(who: &Visitor, id: &str, port: u16) {
 }
 
 /// A preview as a browser sees it: its host, and the cookie of that host.
-struct Preview {
-    client: reqwest::Client,
-    host: String,
-    cookie: String,
+pub(crate) struct Preview {
+    pub(crate) client: reqwest::Client,
+    pub(crate) host: String,
+    pub(crate) cookie: String,
 }
 
 /// What the page's link leads to: the address with its ticket.
-async fn link(who: &Visitor, address: SocketAddr, id: &str, port: u16) -> (u16, String) {
+pub(crate) async fn link(who: &Visitor, address: SocketAddr, id: &str, port: u16) -> (u16, String) {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let (name, value) = who.identity();
     let request = client.get(format!("http://{address}/preview/{id}/{port}")).header(name, value);
@@ -61,7 +63,7 @@ impl Preview {
         client.no_proxy().build().unwrap()
     }
 
-    async fn open(who: &Visitor, address: SocketAddr, id: &str, port: u16) -> Self {
+    pub(crate) async fn open(who: &Visitor, address: SocketAddr, id: &str, port: u16) -> Self {
         let (status, to) = link(who, address, id, port).await;
         assert_eq!(status, 303, "{to}");
         let host = format!("{port}--{id}.localhost:{}", address.port());
@@ -77,7 +79,20 @@ impl Preview {
         Self { client, host, cookie: cookie.split(';').next().unwrap().to_owned() }
     }
 
-    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String, reqwest::header::HeaderMap) {
+    /// A WebSocket to it, as a page of that origin opens it.
+    pub(crate) async fn socket(
+        &self,
+        address: SocketAddr,
+        origin: &str,
+    ) -> Result<WebSocketStream<TcpStream>, tokio_tungstenite::tungstenite::Error> {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut request = format!("ws://{}/", self.host).into_client_request().unwrap();
+        request.headers_mut().insert("cookie", self.cookie.parse().unwrap());
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        tokio_tungstenite::client_async(request, stream).await.map(|(socket, _)| socket)
+    }
+
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String, reqwest::header::HeaderMap) {
         let mut request = self.client.get(format!("http://{}{path}", self.host));
         request = request.header("cookie", format!("sandlot=of-the-playground; mine=1; {}", self.cookie));
         for (name, value) in headers {
@@ -176,7 +191,7 @@ async fn large_bodies_and_streams_go_through_as_they_come() {
 }
 
 /// Accepts one WebSocket as RFC 6455 says, and sends every byte of it back.
-const SOCKET: &str = r#"cat > /socket <<'END'
+pub(crate) const SOCKET: &str = r#"cat > /socket <<'END'
 while read -r line; do line=${line%?}; [ -n "$line" ] || break
 case $line in Sec-WebSocket-Key:*|sec-websocket-key:*) key=${line#*: };; esac; done
 accept=$(printf '%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11' "$key" | sha1sum | cut -c1-40 | sed 's/../\\x&/g')
@@ -195,15 +210,9 @@ async fn a_websocket_goes_through_both_ways() {
     start(&sandbox, &container, SOCKET);
     listening(&who, &id, 9000).await;
     let preview = Preview::open(&who, sandbox.address(), &id, 9000).await;
-    let connect = async |origin: &str| {
-        let stream = tokio::net::TcpStream::connect(sandbox.address()).await.unwrap();
-        let mut request = format!("ws://{}/", preview.host).into_client_request().unwrap();
-        request.headers_mut().insert("cookie", preview.cookie.parse().unwrap());
-        request.headers_mut().insert("origin", origin.parse().unwrap());
-        tokio_tungstenite::client_async(request, stream).await
-    };
-    assert!(connect("http://evil.example").await.is_err(), "a page of another site");
-    let (mut socket, _) = connect(&format!("http://{}", preview.host)).await.unwrap();
+    assert!(preview.socket(sandbox.address(), "http://evil.example").await.is_err(), "a page of another site");
+    let own = format!("http://{}", preview.host);
+    let mut socket = preview.socket(sandbox.address(), &own).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));
     socket.send(Message::text("a")).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("done"));

@@ -23,6 +23,8 @@ export interface Wish {
   /** The file's name, for its language. */
   name: string;
   text: string;
+  /** Whether the text can be changed. */
+  may: 'look' | 'change';
   onedit: () => void;
   onsave: () => void;
 }
@@ -141,9 +143,10 @@ export class Editor {
   }
 
   #state(text: string): EditorState {
-    const { onedit, onsave, label } = this.#wish;
+    const { onedit, onsave, label, may } = this.#wish;
     const extensions: Extension[] = [
       EditorState.lineSeparator.of(lineEnd(text)),
+      EditorState.readOnly.of(may === 'look'),
       indentUnit.of(indent(text)),
       lineNumbers(),
       highlightActiveLine(),
@@ -159,7 +162,7 @@ export class Editor {
       this.#language.of([]),
       // Tab indents, as in every editor; Escape, then Tab leaves it (CodeMirror's own way out).
       keymap.of([
-        { key: 'Mod-s', run: () => (onsave(), true), preventDefault: true },
+        { key: 'Mod-s', run: () => (may === 'change' && onsave(), true), preventDefault: true },
         ...defaultKeymap,
         ...historyKeymap,
         ...searchKeymap,

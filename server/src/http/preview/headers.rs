@@ -40,6 +40,11 @@ pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(header::UPGRADE).filter(|_| asked).cloned()
 }
 
+/// Whether a request changes nothing at a program that keeps to HTTP (RFC 9110, 9.2.1), and opens no way to talk to it.
+pub(super) fn only_looks(request: &Request) -> bool {
+    request.method().is_safe() && upgrade(request.headers()).is_none()
+}
+
 /// Takes out what belongs to one connection; a change of protocol stays.
 pub(super) fn without_hops(headers: &mut HeaderMap) {
     let upgrade = upgrade(headers);

@@ -1,7 +1,8 @@
 //! Ports of sessions as web pages of their own: `http(s)://{port}--{session}.{preview-domain}/`.
 //!
 //! What is served there is hostile: it never has the playground's origin, nor its cookies, nor its headers. Who may see a
-//! preview is who may use the session: the page's link leads over a ticket, good once, to a cookie of that preview alone.
+//! preview is who may use the session or look on: the page's link leads over a ticket, good once, to a cookie of that preview
+//! alone. Guests' connections end when their link is revoked.
 
 mod headers;
 mod pass;
@@ -12,13 +13,17 @@ pub(super) use ticket::Tickets;
 
 use super::App;
 use super::problem::{Answer, Failure};
+use super::shares;
 use crate::config::Web;
+use crate::session::Error;
 use crate::session::policy::Caller;
 use crate::session::ports::Connections;
+use crate::terminal::protocol::TerminalMode;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use ticket::Holder;
 
 /// What previews share.
 #[derive(Default)]
@@ -91,13 +96,15 @@ async fn serve(app: &App, target: Target, request: Request) -> Result<Response, 
     if let Some(ticket) = ticket::given(request.uri()) {
         return Ok(enter(app, &target, ticket, &request));
     }
-    let Some(caller) = ticket::caller(app, &target, request.headers()) else {
-        let more = "Open it from the session's page: its list of ports has a link.";
-        return Err(words::page(StatusCode::FORBIDDEN, "this preview is not open in this browser", more));
-    };
+    let caller = caller(app, &target, request.headers()).await?;
+    let Ok(permit) = app.sessions.permit(&caller).await else { return Err(words::revoked()) };
     if headers::is_from_elsewhere(&app.web, &target, &request) {
         let more = "A page of another session, or of another site, asked for it.";
         return Err(words::page(StatusCode::FORBIDDEN, "this preview is for its own pages", more));
+    }
+    if looks_on(&caller) && !headers::only_looks(&request) {
+        let more = "The link by which you came lets you look on: what a page sends to its program is left out.";
+        return Err(words::page(StatusCode::FORBIDDEN, "you may only look at this preview", more));
     }
     let Ok((ports, container)) = app.sessions.ports(&caller, &target.session) else {
         let more = "It may have ended, or be another's.";
@@ -120,7 +127,25 @@ async fn serve(app: &App, target: Target, request: Request) -> Result<Response, 
             return Err(words::page(StatusCode::BAD_GATEWAY, &what, more));
         }
     };
-    pass::on(app, request, connection, place).await
+    pass::on(app, request, connection, (place, permit)).await
+}
+
+/// Who asks for a preview, by its cookie.
+async fn caller(app: &App, target: &Target, headers: &HeaderMap) -> Result<Caller, Response> {
+    let more = "Open it from the session's page: its list of ports has a link.";
+    let strange = || words::page(StatusCode::FORBIDDEN, "this preview is not open in this browser", more);
+    match ticket::held(app, target, headers).ok_or_else(strange)? {
+        Holder::Known(caller) => Ok(caller),
+        Holder::Guest(share, number) => match app.sessions.recall(&target.session, &share, number).await {
+            Ok(guest) => Ok(Caller::Guest(guest)),
+            Err(Error::Revoked) => Err(words::revoked()),
+            Err(_) => Err(strange()),
+        },
+    }
+}
+
+fn looks_on(caller: &Caller) -> bool {
+    matches!(caller, Caller::Guest(guest) if guest.mode == TerminalMode::View)
 }
 
 /// Makes a ticket a cookie, and leaves it out of the address.
@@ -145,6 +170,7 @@ pub(super) async fn open(
     Path((session, port)): Path<(String, u16)>,
     headers: HeaderMap,
 ) -> Answer<Response> {
+    let caller = shares::admit(&app, &headers, caller, &session).await?;
     app.sessions.ports(&caller, &session)?;
     let target = Target::named(&format!("{port}--{session}"));
     let target = target.ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, "there is no such port"))?;
@@ -154,7 +180,7 @@ pub(super) async fn open(
             "this playground has no domain for previews: set preview-domain",
         )
     })?;
-    let ticket = app.previews.tickets.make(&target, &caller).map_err(crate::session::Error::from)?;
+    let ticket = app.previews.tickets.make(&target, &caller).map_err(Error::from)?;
     let mut response = Redirect::to(&format!("{base}/?{}={ticket}", ticket::PARAMETER)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -3,6 +3,7 @@
 use super::headers;
 use super::words;
 use crate::http::App;
+use crate::session::permit::Permit;
 use crate::session::ports::Place;
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,6 +13,7 @@ use futures_util::StreamExt;
 use http_body_util::BodyStream;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -21,12 +23,12 @@ const ANSWER: Duration = Duration::from_secs(120);
 /// The longest head of an answer.
 const HEAD: usize = 256 * 1024;
 
-/// Passes a request on; `Err` is a page in words.
+/// Passes a request on, as long as it is permitted; `Err` is a page in words.
 pub(super) async fn on(
     app: &App,
     mut request: Request,
     connection: OwnedFd,
-    place: Place,
+    (place, permit): (Place, Permit),
 ) -> Result<Response, Response> {
     let broken = |error: &dyn std::fmt::Display| {
         tracing::debug!(%error, "a preview broke");
@@ -39,8 +41,13 @@ pub(super) async fn on(
     let mut builder = hyper::client::conn::http1::Builder::new();
     builder.max_buf_size(HEAD);
     let (mut sender, driver) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+    let over = permit.clone().over();
     tokio::spawn(async move {
-        if let Err(error) = driver.with_upgrades().await {
+        let ended = tokio::select! {
+            ended = driver.with_upgrades() => ended,
+            () = over => return,
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a preview's connection ended");
         }
     });
@@ -55,12 +62,14 @@ pub(super) async fn on(
         }
     };
     match (answer.status(), browser) {
-        (StatusCode::SWITCHING_PROTOCOLS, Some(browser)) => Ok(switched(answer, browser, place)),
+        (StatusCode::SWITCHING_PROTOCOLS, Some(browser)) => {
+            Ok(switched(answer, browser, (place, permit)))
+        }
         (StatusCode::SWITCHING_PROTOCOLS, None) => Err(broken(&"a change of protocol that nobody asked for")),
         _ => {
             let (mut parts, body) = answer.into_parts();
             headers::outward(&mut parts.headers);
-            Ok(Response::from_parts(parts, held(body, place)))
+            Ok(Response::from_parts(parts, held(body, place, permit)))
         }
     }
 }
@@ -76,25 +85,29 @@ fn inward(app: &App, request: Request) -> Result<Request, axum::http::Error> {
 }
 
 /// A body that keeps its connection's place until its end.
-fn held(body: Incoming, place: Place) -> Body {
-    let frames = futures_util::stream::unfold((BodyStream::new(body), place), |(mut body, place)| async {
-        let frame = body.next().await?;
-        Some((frame, (body, place)))
-    });
+fn held(body: Incoming, place: Place, permit: Permit) -> Body {
+    let frames = permit.hold(BodyStream::new(body).map(move |frame| {
+        let _kept = &place;
+        frame.map_err(io::Error::other)
+    }));
     Body::new(http_body_util::StreamBody::new(Box::pin(frames)))
 }
 
 fn switched(
     mut answer: hyper::Response<Incoming>,
     browser: hyper::upgrade::OnUpgrade,
-    place: Place,
+    (place, permit): (Place, Permit),
 ) -> Response {
     let program = hyper::upgrade::on(&mut answer);
     tokio::spawn(async move {
         let _place = place;
         let (Ok(browser), Ok(program)) = tokio::join!(browser, program) else { return };
         let (mut browser, mut program) = (TokioIo::new(browser), TokioIo::new(program));
-        if let Err(error) = tokio::io::copy_bidirectional(&mut browser, &mut program).await {
+        let ended = tokio::select! {
+            ended = tokio::io::copy_bidirectional(&mut browser, &mut program) => ended.map(drop),
+            () = permit.over() => Ok(()),
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a preview's socket ended");
         }
     });

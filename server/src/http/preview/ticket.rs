@@ -64,27 +64,57 @@ pub(super) fn without(uri: &Uri) -> String {
     if rest.is_empty() { path } else { format!("{path}?{}", rest.join("&")) }
 }
 
+/// Before a guest's share link and number in a cookie; no other name begins so.
+const GUEST: &str = "guest:";
+
+/// Who holds a cookie: a guest's link may have been revoked since it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// Somebody who needs no link.
+    Known(Caller),
+    /// Who came by a share link, with their number.
+    Guest(String, i64),
+}
+
+/// A caller's name in a cookie.
+fn name(caller: &Caller) -> String {
+    match caller {
+        Caller::Guest(guest) => format!("{GUEST}{}:{}", guest.share, guest.number),
+        other => other.name().to_owned(),
+    }
+}
+
+fn holder(name: &str) -> Option<Holder> {
+    match name.strip_prefix(GUEST) {
+        None => Some(Holder::Known(Caller::named(name))),
+        Some(guest) => {
+            let (share, number) = guest.split_once(':')?;
+            Some(Holder::Guest(share.to_owned(), number.parse().ok()?))
+        }
+    }
+}
+
 /// What the cookie's signature is of.
-fn signed(target: &Target, caller: &Caller) -> String {
-    format!("preview {} {}", target.label(), caller.name())
+fn signed(target: &Target, name: &str) -> String {
+    format!("preview {} {name}", target.label())
 }
 
 /// The cookie of a preview's origin: without a domain, so no other host gets it.
 pub(super) fn cookie(app: &App, target: &Target, caller: &Caller) -> Option<HeaderValue> {
-    let seal = app.keys.seal(&signed(target, caller))?;
+    let name = name(caller);
+    let seal = app.keys.seal(&signed(target, &name))?;
     let secure = app.web.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
     let secure = if secure { "; Secure" } else { "" };
-    format!("{COOKIE}={}.{seal}; Path=/; HttpOnly; SameSite=Lax{secure}", caller.name()).parse().ok()
+    format!("{COOKIE}={name}.{seal}; Path=/; HttpOnly; SameSite=Lax{secure}").parse().ok()
 }
 
-/// Who sent these headers, if a cookie of this very preview says it.
-pub(super) fn caller(app: &App, target: &Target, headers: &HeaderMap) -> Option<Caller> {
+/// Whose cookie came with these headers, if it is of this very preview.
+pub(super) fn held(app: &App, target: &Target, headers: &HeaderMap) -> Option<Holder> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find_map(|(name, value)| {
-        let (who, seal) = value.split_once('.').filter(|_| name == COOKIE)?;
-        let caller = Caller::named(who);
-        app.keys.is_seal(&signed(target, &caller), seal).then_some(caller)
+    pairs.find_map(|(key, value)| {
+        let (name, seal) = value.split_once('.').filter(|_| key == COOKIE)?;
+        if app.keys.is_seal(&signed(target, name), seal) { holder(name) } else { None }
     })
 }
 
@@ -106,6 +136,19 @@ mod tests {
         let ticket = tickets.make(&target(80), &caller).unwrap();
         assert_eq!(tickets.redeem(&ticket, &target(81)), None);
         assert_eq!(tickets.redeem(&ticket, &target(80)), None, "tried elsewhere, it is used up");
+    }
+
+    #[test]
+    fn a_holder_is_who_the_cookie_was_made_for() {
+        use crate::session::policy::Guest;
+        use crate::terminal::protocol::TerminalMode;
+        let (session, share) = ("ab".to_owned(), "cd".to_owned());
+        let guest = Caller::Guest(Guest { session, share, number: 7, mode: TerminalMode::View });
+        assert_eq!(holder(&name(&guest)), Some(Holder::Guest("cd".to_owned(), 7)));
+        for known in [Caller::Administrator, Caller::Visitor("ef".to_owned())] {
+            assert_eq!(holder(&name(&known)), Some(Holder::Known(known)));
+        }
+        assert_eq!(holder("guest:cd"), None);
     }
 
     #[test]

@@ -28,3 +28,8 @@ pub(super) fn page(status: StatusCode, what: &str, more: &str) -> Response {
     ];
     (status, headers, html).into_response()
 }
+
+/// Of a guest whose link is no more.
+pub(super) fn revoked() -> Response {
+    page(StatusCode::GONE, "the owner of this session has revoked your link", "Ask them for another.")
+}
