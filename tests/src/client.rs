@@ -52,10 +52,12 @@ impl Visitor {
             self.call("POST", &format!("/sessions/{session}/shares"), Some(json!({ "mode": mode }))).await?;
         anyhow::ensure!(status == 201, "POST shares: {status}: {share}");
         let path = share["url"].as_str().context("no url")?.to_owned();
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
+        let client =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
         let address = self.base.trim_start_matches("http://").parse()?;
         let stranger = Self::new(address).await?;
-        let answer = client.get(format!("{}{path}", self.base)).header("cookie", &stranger.identity.1).send().await?;
+        let answer =
+            client.get(format!("{}{path}", self.base)).header("cookie", &stranger.identity.1).send().await?;
         let set = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
         let share_cookie = set.filter_map(|cookie| cookie.split(';').next());
         let share_cookie = share_cookie.last().context("the link let nobody in")?;

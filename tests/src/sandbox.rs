@@ -109,7 +109,12 @@ impl Sandbox {
 
     /// The images that visitors may choose once the web server is started (again).
     pub fn catalogue(&mut self, names: &[&str]) {
-        self.catalogue = names.iter().map(|name| (*name).to_owned()).collect();
+        self.catalogue = names.iter().map(|name| format!("name = {name:?}\n")).collect();
+    }
+
+    /// The same, with all that is said of each, as the configuration file has it below `[[images]]`.
+    pub fn images(&mut self, tables: &[&str]) {
+        self.catalogue = tables.iter().map(|table| format!("{table}\n")).collect();
     }
 
     /// How many containers the engine begins before anybody asks, once it is started (again).
@@ -328,8 +333,7 @@ impl Sandbox {
     fn start_server(&self) -> Result<Running> {
         let dir = self.dir.path();
         let config = dir.join("sandlot.toml");
-        let images: Vec<String> =
-            self.catalogue.iter().map(|name| format!("[[images]]\nname = {name:?}\n")).collect();
+        let images: Vec<String> = self.catalogue.iter().map(|table| format!("[[images]]\n{table}")).collect();
         std::fs::write(&config, images.concat())?;
         let mut command = Command::new(crate::program("sandlot-server")?);
         command.arg("--config").arg(config).arg("--state").arg(dir.join("server"));

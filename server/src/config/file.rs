@@ -1,9 +1,9 @@
 //! The configuration file: flat keys, named as the options are, tables as `[pool]`, whose key `count` is the option
-//! `pool-count`, and the catalogue's `[[images]]`.
+//! `pool-count`, the catalogue's `[[images]]`, and what is made ahead at set times, `[[warmups]]` ([`super::schedule`]).
 
 use super::{Error, Origin};
 use crate::session::engine::{Network, Profile};
-use crate::session::policy::Image;
+use crate::session::policy::{Image, Recorded};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -15,6 +15,9 @@ const STARTER: (&str, &str, &str) =
 const TABLES: [&str; 4] = ["pool", RECORDING, "files", "preview"];
 /// Its key `on` is the option of its name.
 const RECORDING: &str = "recording";
+
+/// What has no option: lists of tables.
+const LISTS: [&str; 2] = ["images", "warmups"];
 
 /// The most images in the catalogue.
 const IMAGES: usize = 200;
@@ -47,8 +50,10 @@ impl File {
                 });
             }
         };
-        if let Some(key) = table.keys().find(|key| *key != "images" && !known.contains(&key.as_str())) {
-            let known = [known, &["images"]].concat().join(", ");
+        if let Some(key) =
+            table.keys().find(|key| !LISTS.contains(&key.as_str()) && !known.contains(&key.as_str()))
+        {
+            let known = [known, &LISTS].concat().join(", ");
             return Err(Error::UnknownKey { key: key.clone(), file: path, known });
         }
         Ok(Self { path, table })
@@ -69,6 +74,7 @@ impl File {
                 description: description.to_owned(),
                 profile: Profile::Standard,
                 network: Network::None,
+                recorded: None,
             }]);
         };
         let Some(list) = value.as_array().filter(|list| list.len() <= IMAGES) else {
@@ -78,13 +84,13 @@ impl File {
     }
 
     fn image(&self, n: usize, value: &Value) -> Result<Image, Error> {
-        const KEYS: [&str; 5] = ["name", "title", "description", "profile", "network"];
+        const KEYS: [&str; 6] = ["name", "title", "description", "profile", "network", "recording"];
         let key = format!("images[{n}]");
         let Some(table) = value.as_table() else {
             return Err(self.wrong(
                 &key,
                 value,
-                "a table with name, title, description, profile and network",
+                "a table with name, title, description, profile, network and recording",
             ));
         };
         if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
@@ -107,11 +113,23 @@ impl File {
         let Some(network) = Network::named(&network) else {
             return Err(self.wrong(&format!("{key}.network"), &Value::String(network), "none or internet"));
         };
+        let recorded = match table.get("recording") {
+            None => None,
+            Some(Value::Boolean(true)) => Some(Recorded::Yes),
+            Some(Value::Boolean(false)) => Some(Recorded::No),
+            Some(other) => return Err(self.wrong(&format!("{key}.recording"), other, "true or false")),
+        };
         let title = word("title").unwrap_or_else(|| name.clone());
-        Ok(Image { title, description: word("description").unwrap_or_default(), profile, network, name })
+        let description = word("description").unwrap_or_default();
+        Ok(Image { title, description, profile, network, recorded, name })
     }
 
-    fn wrong(&self, key: &str, value: &Value, allowed: &str) -> Error {
+    /// A list of tables, as it is written.
+    pub(super) fn list(&self, key: &str) -> Option<&Value> {
+        self.table.get(key)
+    }
+
+    pub(super) fn wrong(&self, key: &str, value: &Value, allowed: &str) -> Error {
         let origin = Origin::File(self.path.clone(), key.to_owned());
         Error::Value { origin, value: text(value), allowed: allowed.to_owned() }
     }

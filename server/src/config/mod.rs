@@ -5,10 +5,11 @@
 mod file;
 mod options;
 mod parse;
+mod schedule;
 
 use crate::session::Keeping;
 use crate::session::engine::Limits;
-use crate::session::policy::{Policy, Recording};
+use crate::session::policy::{Image, Policy, Recorded, Recording};
 use crate::session::pool::Budget;
 use crate::terminal::recording::{Input, Settings};
 use std::net::SocketAddr;
@@ -180,6 +181,12 @@ impl Config {
     /// [`Error`], which names the place, the value, and what is allowed.
     pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, Error> {
         let options = options::Options::read(arguments)?;
+        let catalogue = options.catalogue()?;
+        let pool = Budget {
+            count: options.get("pool-count", parse::size)?,
+            memory: options.get("pool-memory", parse::memory)?,
+            minimum: options.get("pool-minimum", parse::size)?,
+        };
         let policy = Policy {
             limits: Limits {
                 memory: options.get("memory", parse::memory)?,
@@ -199,13 +206,10 @@ impl Config {
                 count: options.get("keep", parse::size)?,
                 size: options.get("keep-size", parse::disk)?,
             },
-            pool: Budget {
-                count: options.get("pool-count", parse::size)?,
-                memory: options.get("pool-memory", parse::memory)?,
-                minimum: options.get("pool-minimum", parse::size)?,
-            },
-            recording: recording(&options)?,
-            catalogue: options.catalogue()?,
+            pool,
+            schedule: options.schedule(&catalogue, pool.count)?,
+            recording: recording(&options, &catalogue)?,
+            catalogue,
         };
         let public = options.get("public-url", parse::optional_url)?;
         Ok(Self {
@@ -240,14 +244,15 @@ fn registry(options: &options::Options) -> Result<Option<Registry>, Error> {
     Ok((!spaces.is_empty()).then_some(Registry { spaces, shared, socket }))
 }
 
-/// What is recorded, if anything is.
-fn recording(options: &options::Options) -> Result<Option<Recording>, Error> {
+/// What is recorded, if anything is: an image may say so for itself.
+fn recording(options: &options::Options, catalogue: &[Image]) -> Result<Option<Recording>, Error> {
     let input = if options.get("recording-input", parse::switch)? { Input::Kept } else { Input::Left };
     let largest = options.get("recording-largest", parse::recording)?;
     let age = options.get("recording-age", parse::duration)?;
     let total = options.get("recording-total", parse::recording)?;
-    let recording = Recording { each: Settings { input, largest }, age, total };
-    Ok(options.get("recording", parse::switch)?.then_some(recording))
+    let usual = if options.get("recording", parse::switch)? { Recorded::Yes } else { Recorded::No };
+    let any = usual == Recorded::Yes || catalogue.iter().any(|image| image.recorded == Some(Recorded::Yes));
+    Ok(any.then_some(Recording { usual, each: Settings { input, largest }, age, total }))
 }
 
 /// What a browser of this machine calls a server that listens there.

@@ -4,7 +4,7 @@
 
 use super::file::File;
 use super::{Error, Origin};
-use crate::session::policy::Image;
+use crate::session::policy::{Image, Scheduled};
 use clap::{Arg, ArgMatches, Command};
 use std::path::PathBuf;
 
@@ -118,6 +118,11 @@ impl Options {
 
     pub(super) fn catalogue(&self) -> Result<Vec<Image>, Error> {
         self.file.catalogue()
+    }
+
+    /// What is made ahead at set times, of these images and no more than that.
+    pub(super) fn schedule(&self, catalogue: &[Image], most: usize) -> Result<Vec<Scheduled>, Error> {
+        super::schedule::read(&self.file, catalogue, most)
     }
 }
 

@@ -95,6 +95,53 @@ fn what_is_wrong_in_the_file_is_named_with_file_and_key() {
 }
 
 #[test]
+fn an_image_may_be_recorded_or_not_for_itself() {
+    let file = file("[[images]]\nname = \"a\"\n[[images]]\nname = \"b\"\nrecording = true\n");
+    let path = file.path().to_str().unwrap();
+    let policy = read(&["--config", path]).unwrap().policy;
+    assert_eq!((policy.is_recorded("a"), policy.is_recorded("b")), (false, true));
+    let policy = read(&["--config", path, "--recording", "on"]).unwrap().policy;
+    assert_eq!((policy.is_recorded("a"), policy.is_recorded("another")), (true, true));
+    let file = self::file("[recording]\non = true\n[[images]]\nname = \"a\"\nrecording = false\n");
+    let policy = read(&["--config", file.path().to_str().unwrap()]).unwrap().policy;
+    assert_eq!((policy.is_recorded("a"), policy.is_recorded("another")), (false, true));
+    let file = self::file("[[images]]\nname = \"a\"\nrecording = \"maybe\"\n");
+    let refusal = refused(&["--config", file.path().to_str().unwrap()]);
+    assert!(refusal.contains("images[0].recording") && refusal.contains("true or false"), "{refusal}");
+}
+
+#[test]
+fn what_is_made_ahead_at_set_times_is_a_list_of_the_file() {
+    let read = |text: &str| {
+        let file = file(&format!("{text}\n[[images]]\nname = \"lab\"\n"));
+        self::read(&["--config", file.path().to_str().unwrap()])
+    };
+    let weekly =
+        "[[warmups]]\nimage = \"lab\"\ncount = 8\ndays = [\"mon\"]\nfrom = \"08:45\"\nuntil = \"12:00\"\n";
+    let once = "[[warmups]]\nimage = \"lab\"\ncount = 3\nfrom = \"2026-11-24T08:45:00Z\"\nuntil = \"2026-11-24T10:00:00Z\"\n";
+    let schedule = read(&format!("{weekly}{once}")).unwrap().policy.schedule;
+    assert_eq!(schedule.iter().map(|one| one.count).collect::<Vec<_>>(), [8, 3]);
+    // A Monday at nine, and the Tuesday's hour.
+    let open = |n: usize, time: &str| {
+        schedule[n].window.open(time.parse::<jiff::Timestamp>().unwrap().as_second()).is_some()
+    };
+    assert!(open(0, "2026-11-23T09:00:00Z") && !open(0, "2026-11-24T09:00:00Z"));
+    assert!(open(1, "2026-11-24T09:00:00Z") && !open(1, "2026-11-23T09:00:00Z"));
+    for (from, to, words) in [
+        ("\"lab\"\ncount", "\"other\"\ncount", "warmups[0].image"),
+        ("count = 8", "count = 9", "from 1 to 8, which is pool-count"),
+        ("\"mon\"", "\"monday\"", "mon, tue"),
+        ("until = \"12:00\"", "until = \"08:00\"", "the later one last"),
+        ("until = \"12:00\"", "until = \"12:00\"\nzone = \"Nowhere/At_all\"", "Europe/Berlin"),
+        ("days = [\"mon\"]\n", "", "2026-11-24T08:45:00Z"),
+        ("count = 8", "count = 8\nsize = 4", "warmups[0].size"),
+    ] {
+        let refusal = read(&weekly.replace(from, to)).expect_err("it was accepted").to_string();
+        assert!(refusal.contains(words), "{to}: {refusal}");
+    }
+}
+
+#[test]
 fn what_is_recorded_is_a_table_of_the_file() {
     assert_eq!(read(&[]).unwrap().policy.recording, None, "nothing, unless it is said");
     let file = file("[recording]\non = true\nage = \"7d\"\nlargest = \"8m\"\n");

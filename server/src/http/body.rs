@@ -17,6 +17,8 @@ pub struct CatalogueImage {
     pub description: String,
     /// Whether its sessions may make containers of their own.
     pub nested: bool,
+    /// Whether what their terminals show is recorded.
+    pub recorded: bool,
 }
 
 /// `POST /sessions`.
@@ -154,6 +156,14 @@ pub struct SessionInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub used: Option<SessionUsage>,
+    /// Terminals of which there is a recording; told to its owner, once ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<String>>", optional)]
+    pub recordings: Vec<String>,
+    /// What was kept of it; told to its owner, once ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<KeptWork>>", optional)]
+    pub kept: Vec<KeptWork>,
 }
 
 /// `POST /sessions/{id}/terminals`.

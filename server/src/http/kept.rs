@@ -46,7 +46,7 @@ pub(super) async fn forget(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn work(row: KeptRow) -> KeptWork {
+pub(super) fn work(row: KeptRow) -> KeptWork {
     KeptWork {
         id: row.id,
         title: row.title,

@@ -5,6 +5,7 @@ use super::body::{
     Access, CatalogueImage, CreateSession, CreateTerminal, EndReason, LimitKind, LimitNote, Me, Problem,
     Role, SessionInfo, SessionState, SessionStats, SessionUsage, TerminalInfo,
 };
+use super::kept;
 use super::problem::{Answer, Failure};
 use super::shares;
 use crate::session::bounds::{Bound, Note};
@@ -88,7 +89,7 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let caller = shares::admit(&app, &headers, caller, &id).await?;
-    let info = info(&app, &caller, app.sessions.look(&caller, &id)?);
+    let info = summary(&app, &caller, info(&app, &caller, app.sessions.look(&caller, &id)?)).await?;
     Ok(match info.state {
         SessionState::Queued | SessionState::Starting => {
             ([(header::RETRY_AFTER, POLL)], Json(info)).into_response()
@@ -105,7 +106,8 @@ pub(super) async fn end(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<Json<SessionInfo>> {
-    Ok(Json(info(&app, &caller, app.sessions.close(&caller, &id).await?)))
+    let info = info(&app, &caller, app.sessions.close(&caller, &id).await?);
+    Ok(Json(summary(&app, &caller, info).await?))
 }
 
 /// Freezes a session.
@@ -222,15 +224,20 @@ pub(super) async fn close_terminal(
 /// The catalogue.
 #[utoipa::path(get, path = "/api/v1/images", responses((status = 200, body = [CatalogueImage])))]
 pub(super) async fn images(Shared(app): Shared<App>) -> Json<Vec<CatalogueImage>> {
-    let all = app.sessions.policy().catalogue.iter().cloned();
+    let policy = app.sessions.policy();
     Json(
-        all.map(|image| CatalogueImage {
-            name: image.name,
-            title: image.title,
-            description: image.description,
-            nested: image.profile != Profile::Standard,
-        })
-        .collect(),
+        policy
+            .catalogue
+            .iter()
+            .cloned()
+            .map(|image| CatalogueImage {
+                recorded: policy.is_recorded(&image.name),
+                name: image.name,
+                title: image.title,
+                description: image.description,
+                nested: image.profile != Profile::Standard,
+            })
+            .collect(),
     )
 }
 
@@ -310,11 +317,23 @@ pub(super) fn info(app: &App, caller: &Caller, view: View) -> SessionInfo {
             .map(|left| rfc3339(now.saturating_add(i64::try_from(left).unwrap_or(i64::MAX)))),
         idle_remaining_seconds: lease.idle_remaining,
         used: end.as_ref().map(|end| used(&session.total(end.at))),
+        recordings: Vec::new(),
+        kept: Vec::new(),
         ended_at: end.map(|end| rfc3339(end.at)),
         extensions_left: lease.extensions_left,
         image: session.image,
         id: session.id,
     }
+}
+
+/// With what is left of a session that is over, for its owner: recordings, and kept work.
+async fn summary(app: &App, caller: &Caller, info: SessionInfo) -> Answer<SessionInfo> {
+    if info.state != SessionState::Ended || info.access != Access::Owner {
+        return Ok(info);
+    }
+    let recordings = app.sessions.recorded(caller, &info.id).await?;
+    let kept = app.sessions.kept(caller).into_iter().filter(|row| row.session == info.id);
+    Ok(SessionInfo { recordings, kept: kept.map(kept::work).collect(), ..info })
 }
 
 fn state(state: &State) -> SessionState {

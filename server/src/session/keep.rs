@@ -178,7 +178,11 @@ impl Sessions {
     /// What sessions of an image reach: kept work reaches what its first session did.
     pub(super) fn reach(&self, image: &str) -> Network {
         let policy: &Policy = &self.inner.policy;
-        let kept = self.inner.kept.of(image).map(|row| row.base);
-        policy.image(kept.as_deref().unwrap_or(image)).map(|image| image.network).unwrap_or_default()
+        policy.image(&self.base(image)).map(|image| image.network).unwrap_or_default()
+    }
+
+    /// The image that kept work came from; of other images, themselves.
+    pub(super) fn base(&self, image: &str) -> String {
+        self.inner.kept.of(image).map_or_else(|| image.to_owned(), |row| row.base)
     }
 }

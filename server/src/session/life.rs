@@ -23,9 +23,9 @@ impl Sessions {
         let sessions = self.clone();
         tokio::spawn(async move {
             let began = Instant::now();
-            match sessions.bring_up(&id).await {
-                Ok(()) => {
-                    metrics::histogram!("sandlot_session_start_seconds", "start" => "cold")
+            match sessions.begin(&id).await {
+                Ok(start) => {
+                    metrics::histogram!("sandlot_session_start_seconds", "start" => start)
                         .record(began.elapsed().as_secs_f64());
                 }
                 Err(error) => {
@@ -34,6 +34,46 @@ impl Sessions {
                 }
             }
         });
+    }
+
+    /// Brings a session up with what is ready, or from nothing; which.
+    async fn begin(&self, id: &str) -> Result<&'static str, Error> {
+        if self.hand_over(id).await? {
+            return Ok("warm");
+        }
+        self.bring_up(id).await?;
+        Ok("cold")
+    }
+
+    /// Gives a session that starts after it waited one that is ready; whether there was one. The container keeps the name and
+    /// the label that it was made with: whose it is, is the table's to know.
+    async fn hand_over(&self, id: &str) -> Result<bool, Error> {
+        let asked = self.table(|table| table.get(id).map(|session| (session.image.clone(), session.profile)));
+        let Some((image, profile)) = asked else { return Ok(false) };
+        let kind = self.kind(&image, profile);
+        if !self.pool().has(&kind) {
+            return Ok(false);
+        }
+        let Ok(digest) = self.inner.engine.image(&image).await else { return Ok(false) };
+        let lifetime = seconds(self.policy().lifetime);
+        let adopted = self.table(|table| {
+            // One that has ended meanwhile leaves ready what is.
+            table.get(id).filter(|session| session.state == State::Starting)?;
+            let member = self.pool().take(&kind, &digest)?.used()?;
+            table.adopt(id, member.container, member.slot, member.activity);
+            let session = table.get_mut(id)?;
+            // Waiting does not count.
+            (session.started_at, session.expires_at) = (Some(now()), now() + lifetime);
+            Some(())
+        });
+        if adopted.is_none() {
+            return Ok(false);
+        }
+        self.inner.writer.save(id).await?;
+        self.record(id, &image).await;
+        self.watch_ends(id);
+        self.changed();
+        Ok(true)
     }
 
     async fn bring_up(&self, id: &str) -> Result<(), Error> {

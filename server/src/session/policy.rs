@@ -4,7 +4,7 @@
 
 use super::engine::{Limits, Network, Profile};
 use super::keep::Keeping;
-use super::pool::{Budget, Kind};
+use super::pool::{Budget, Kind, Window};
 use crate::terminal::protocol::TerminalMode;
 use crate::terminal::recording::Settings;
 use std::time::Duration;
@@ -22,6 +22,28 @@ pub struct Image {
     pub profile: Profile,
     /// What its sessions reach.
     pub network: Network,
+    /// Whether they are recorded; `None`: as [`Recording::usual`] says.
+    pub recorded: Option<Recorded>,
+}
+
+/// Whether terminals are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// They are, and their pages say so.
+    Yes,
+    /// They are not.
+    No,
+}
+
+/// Sessions that are to be ready at set times, as before a class begins.
+#[derive(Debug, Clone)]
+pub struct Scheduled {
+    /// The image, one of the catalogue.
+    pub image: String,
+    /// How many.
+    pub count: usize,
+    /// When.
+    pub window: Window,
 }
 
 /// See the module.
@@ -49,7 +71,9 @@ pub struct Policy {
     pub keeping: Keeping,
     /// What sessions that are made ahead may take.
     pub pool: Budget,
-    /// What is recorded; `None`: nothing.
+    /// What is made ahead at set times.
+    pub schedule: Vec<Scheduled>,
+    /// How what is recorded is kept; `None`: nothing is.
     pub recording: Option<Recording>,
     /// What visitors may choose; the first is the default.
     pub catalogue: Vec<Image>,
@@ -62,6 +86,13 @@ impl Policy {
         self.catalogue.iter().find(|image| image.name == name)
     }
 
+    /// Whether terminals of sessions of this image are recorded.
+    #[must_use]
+    pub fn is_recorded(&self, image: &str) -> bool {
+        let listed = self.image(image).and_then(|image| image.recorded);
+        self.recording.is_some_and(|recording| listed.unwrap_or(recording.usual) == Recorded::Yes)
+    }
+
     /// What sessions of an image and walls are.
     pub(super) fn kind(&self, image: &str, profile: Profile) -> Kind {
         let network = self.image(image).map(|image| image.network).unwrap_or_default();
@@ -72,6 +103,8 @@ impl Policy {
 /// What is recorded, and how long it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recording {
+    /// Whether terminals are recorded of whose image nothing is said.
+    pub usual: Recorded,
     /// Of each terminal.
     pub each: Settings,
     /// A recording that ended so long ago is removed.

@@ -192,7 +192,7 @@ fn unlink(file: &Path) {
 }
 
 impl Sessions {
-    /// Whether terminals are recorded here.
+    /// Whether terminals of some images are recorded here.
     #[must_use]
     pub fn is_recording(&self) -> bool {
         self.inner.recordings.is_some()
@@ -200,6 +200,9 @@ impl Sessions {
 
     /// What a session's terminal is recorded on, if it is.
     pub(super) fn tape(&self, id: &str, terminal: &str, image: &str) -> Option<Tape> {
+        if !self.policy().is_recorded(&self.base(image)) {
+            return None;
+        }
         self.inner.recordings.as_ref()?.tape(id, terminal, self.title(image))
     }
 
@@ -219,6 +222,15 @@ impl Sessions {
     /// [`Error::Store`].
     pub async fn recordings(&self, caller: &Caller) -> Result<Vec<RecordingRow>, Error> {
         Ok(self.inner.store.recordings(owner(caller), LISTED).await?)
+    }
+
+    /// The terminals of a session of which the caller may see a recording, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn recorded(&self, caller: &Caller, id: &str) -> Result<Vec<String>, Error> {
+        let all = self.inner.store.recordings_in(id).await?.into_iter();
+        Ok(all.filter(|row| caller.may_use(&row.owner)).map(|row| row.terminal).collect())
     }
 
     /// Lines that hold `text` of the recordings that the caller may see.
@@ -263,7 +275,7 @@ impl Sessions {
         let (session, _) = self.up(caller, id)?;
         let slot = session.terminals.iter().find(|slot| slot.id == terminal);
         let terminal = slot.and_then(|slot| slot.terminal.clone()).ok_or(Error::NoTerminal)?;
-        if !self.is_recording() {
+        if !self.policy().is_recorded(&self.base(&session.image)) {
             return Err(Error::NoRecording);
         }
         Ok(terminal.mark(label).await?)

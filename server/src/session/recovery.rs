@@ -9,10 +9,10 @@ use super::error::Error;
 use super::pool::Spoiled;
 use super::service::{Readiness, Sessions};
 use super::state::{Reason, State};
-use super::table::{Renewal, Slot};
+use super::table::{Renewal, Session, Slot};
 use crate::terminal;
 use sandlot_wire::ring;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// Between two comparisons.
@@ -134,8 +134,9 @@ impl Sessions {
                 }
             }
         }
-        let orphans = found.into_values().filter(|found| self.is_orphan(found));
-        orphans.for_each(|found| self.spawn_remove(found.container.clone()));
+        for container in self.orphans(found.into_values()) {
+            self.spawn_remove(container);
+        }
         Ok(())
     }
 
@@ -145,16 +146,28 @@ impl Sessions {
         }
     }
 
-    /// Whether no living session stands behind a container. One that is starting may not have noted it yet.
-    fn is_orphan(&self, found: &Found) -> bool {
-        self.table(|table| match table.get(&found.session) {
+    /// The containers behind which no living session stands. The label of one that was ready before it was anybody's may name
+    /// a session that never was: what counts is whose it is now.
+    fn orphans<'f>(&self, found: impl Iterator<Item = &'f Found>) -> Vec<String> {
+        self.table(|table| {
+            let up = table.all().filter(|session| session.state.is_up());
+            let held: HashSet<&str> = up.filter_map(|session| session.container.as_deref()).collect();
+            let orphans = found.filter(|found| {
+                !held.contains(found.container.as_str()) && self.is_nobodys(table.get(&found.session), found)
+            });
+            orphans.map(|found| found.container.clone()).collect()
+        })
+    }
+
+    /// Whether the session that a container's label names does not need it. One that is starting may not have noted it yet.
+    fn is_nobodys(&self, session: Option<&Session>, found: &Found) -> bool {
+        match session {
             None => !self.pool().holds(&found.session),
             Some(session) => match session.state {
                 State::Starting => false,
-                State::Running | State::Paused if session.renewal == Renewal::UnderWay => false,
-                State::Running | State::Paused => session.container.as_ref() != Some(&found.container),
+                State::Running | State::Paused => session.renewal == Renewal::No,
                 State::Queued | State::Ended(_) => true,
             },
-        })
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::inside::Inside;
 use super::keep::Shelf;
 use super::lease::Lease;
 use super::policy::{Caller, Policy};
-use super::pool::Pool;
+use super::pool::{Planned, Pool};
 use super::recordings::Recordings;
 use super::state::{Reason, State};
 use super::table::{Session, Table};
@@ -128,7 +128,7 @@ impl Sessions {
         let audit = Audit::new(store.clone(), node.clone(), store.last_noted(&node).await?);
         let (changes, readiness) = (watch::Sender::new(()), watch::Sender::new(Readiness::Recovering));
         let usual = policy.catalogue.iter().map(|image| policy.kind(&image.name, image.profile)).collect();
-        let pool = Pool::new(policy.pool, usual);
+        let pool = Pool::new(policy.pool, usual, planned(&policy));
         let recordings = match policy.recording {
             Some(recording) => {
                 let kept = (store.clone(), table.clone(), node.clone());
@@ -360,6 +360,17 @@ impl Sessions {
             let _ = terminal.announce(message.clone()).await;
         }
     }
+}
+
+/// What the configuration wants made ahead at set times.
+fn planned(policy: &Policy) -> Vec<Planned> {
+    let listed = policy.schedule.iter().filter_map(|one| Some((one, policy.image(&one.image)?)));
+    let planned = listed.map(|(one, image)| Planned {
+        kind: policy.kind(&image.name, image.profile),
+        count: one.count,
+        window: one.window.clone(),
+    });
+    planned.collect()
 }
 
 /// A time as the API writes it.

@@ -17,6 +17,7 @@ pub(in crate::session) fn policy() -> Policy {
         terminals: 1,
         keeping: crate::session::Keeping::default(),
         pool: crate::session::pool::Budget::default(),
+        schedule: vec![],
         recording: None,
         catalogue: vec![],
     }

@@ -144,6 +144,16 @@ impl Store {
         Ok(query.bind(owner).bind(most).fetch_all(&self.pool).await?)
     }
 
+    /// The recordings of a session, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn recordings_in(&self, session: &str) -> Result<Vec<RecordingRow>, Error> {
+        let query =
+            sqlx::query_as("SELECT * FROM recordings WHERE session = $1 ORDER BY started_at, terminal");
+        Ok(query.bind(session).fetch_all(&self.pool).await?)
+    }
+
     /// The recordings of a node that are whole, oldest first, or that were not ended when the server was.
     ///
     /// # Errors

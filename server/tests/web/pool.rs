@@ -4,8 +4,8 @@ use super::client::{Browser, until};
 use super::support::{Serving, TOKEN, policy, start, start_with};
 use futures_util::SinkExt;
 use hyper::StatusCode;
-use sandlot_server::session::policy::Policy;
-use sandlot_server::session::pool::Budget;
+use sandlot_server::session::policy::{Policy, Scheduled};
+use sandlot_server::session::pool::{Budget, Window};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -193,4 +193,68 @@ async fn what_is_announced_is_made_kept_over_a_restart_and_bounded() {
     assert!(serving.engine.containers().iter().all(|one| !old.contains(one)));
     assert_eq!(warm(&serving, &body(0)).await.0, StatusCode::OK);
     filled(&serving, 0).await;
+}
+
+/// The number of a container or terminal: the engine counts both as they are made.
+fn number(id: &str) -> u32 {
+    id.trim_start_matches(|c: char| c.is_ascii_alphabetic()).parse().unwrap()
+}
+
+#[tokio::test]
+async fn who_waited_gets_one_that_is_ready_and_keeps_it_over_a_restart() {
+    let policy = || Policy { total: 1, per_visitor: 1, queue: 1, ..pooled(2) };
+    let serving = start(policy()).await;
+    filled(&serving, 2).await;
+    let (mut first, mut second) = (Browser::new(serving.address), Browser::new(serving.address));
+    let (id, _) = first.session().await;
+    let answer = second.call("POST", "/api/v1/sessions", "{}").await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    let waiting = answer.body["id"].as_str().unwrap().to_owned();
+    filled(&serving, 2).await;
+    // Each container's terminal is made right after it: what is ready now has no later number than this.
+    let newest = serving.engine.containers().iter().map(|one| number(one)).max().unwrap() + 1;
+    first.call("DELETE", &format!("/api/v1/sessions/{id}"), "").await;
+    let path = format!("/api/v1/sessions/{waiting}");
+    let mut session = Value::Null;
+    for _ in 0..500 {
+        session = second.call("GET", &path, "").await.body;
+        if session["state"] == "running" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let terminal = session["terminals"][0]["id"].as_str().unwrap().to_owned();
+    assert!(number(&terminal) <= newest, "{terminal} was made anew: {newest} was ready");
+    assert!(session["remaining_seconds"].as_u64() > Some(3590), "waiting counted: {session}");
+    let mut socket = second.attach(&waiting, &terminal, "").await.unwrap();
+    socket.send(Message::binary("kept=$((40 + 2)); echo is-$kept\n")).await.unwrap();
+    until(&mut socket, "is-42").await;
+    // A server that starts again compares what it finds: the container's label names no session, and is not taken for lost.
+    let (engine, state) = serving.shut_down().await;
+    let serving = start_with(policy(), engine, state).await;
+    let cookie = second.cookie.clone();
+    let mut second = Browser::new(serving.address);
+    second.cookie = cookie;
+    filled(&serving, 2).await;
+    assert_eq!(second.call("GET", &path, "").await.body["state"], "running");
+    let mut socket = second.attach(&waiting, &terminal, "").await.unwrap();
+    socket.send(Message::binary("echo still-$kept\n")).await.unwrap();
+    until(&mut socket, "still-42").await;
+}
+
+#[tokio::test]
+async fn what_the_timetable_says_is_ready_in_its_time_and_not_after_it() {
+    let now = jiff::Timestamp::now().as_second();
+    let window = |from: i64, until: i64| Window::Once { from: now + from, until: now + until };
+    let one = |count, window| Scheduled { image: "shell".to_owned(), count, window };
+    // Of a class that is over, one that goes on for some seconds, and one of tomorrow.
+    let schedule =
+        vec![one(4, window(-7200, -3600)), one(3, window(-60, 12)), one(4, window(86_400, 90_000))];
+    let budget = Budget { count: 4, memory: 1 << 30, minimum: 0 };
+    let serving = start(Policy { pool: budget, schedule, ..pooled(4) }).await;
+    filled(&serving, 3).await;
+    let told = pool(&serving).await;
+    assert_eq!((&told["images"][0]["warm"], &told["images"][0]["target"]), (&3.into(), &3.into()), "{told}");
+    filled(&serving, 0).await;
+    assert!(jiff::Timestamp::now().as_second() >= now + 12, "they were thrown away early");
 }

@@ -4,7 +4,7 @@ use crate::client::{Browser, Socket, next, until};
 use crate::support::{TOKEN, policy, start, start_with};
 use futures_util::SinkExt;
 use hyper::StatusCode;
-use sandlot_server::session::policy::{Policy, Recording};
+use sandlot_server::session::policy::{Policy, Recorded, Recording};
 use sandlot_server::terminal::recording::{Input, Settings};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 fn recorded() -> Policy {
     let each = Settings { input: Input::Left, largest: 64 << 20 };
-    Policy { recording: Some(Recording { each, age: Duration::from_secs(3600), total: 1 << 30 }), ..policy() }
+    let (usual, age) = (Recorded::Yes, Duration::from_secs(3600));
+    Policy { recording: Some(Recording { usual, each, age, total: 1 << 30 }), ..policy() }
 }
 
 async fn run(socket: &mut Socket, command: &str, shows: &str) {
@@ -170,4 +171,41 @@ async fn without_recording_nothing_is_written_and_nothing_is_told() {
     );
     let marker = visitor.call("POST", &format!("{path}/markers"), "{\"label\":\"x\"}").await;
     assert_eq!(marker.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_image_says_for_itself_whether_it_is_recorded() {
+    let mut policy = recorded();
+    let mut quiet = policy.catalogue[0].clone();
+    (quiet.name, quiet.recorded) = ("quiet".to_owned(), Some(Recorded::No));
+    policy.catalogue.push(quiet);
+    let server = start(policy).await;
+    let mut visitor = Browser::new(server.address);
+    let images = visitor.call("GET", "/api/v1/images", "").await.body;
+    let told: Vec<_> =
+        images.as_array().unwrap().iter().map(|image| (&image["name"], &image["recorded"])).collect();
+    assert_eq!(
+        told,
+        [(&json!("shell"), &json!(true)), (&json!("broken"), &json!(true)), (&json!("quiet"), &json!(false))]
+    );
+    for (image, state) in [("shell", "on"), ("quiet", "off")] {
+        let body = json!({ "image": image }).to_string();
+        let session = visitor.call("POST", "/api/v1/sessions", &body).await.body;
+        let (id, terminal) =
+            (session["id"].as_str().unwrap(), session["terminals"][0]["id"].as_str().unwrap());
+        let mut at = visitor.attach(id, terminal, "").await.unwrap();
+        run(&mut at, &format!("echo of-{image}-$((40+2))"), &format!("of-{image}-42")).await;
+        let path = format!("/api/v1/sessions/{id}/terminals/{terminal}");
+        match state {
+            "on" => drop(cast(&mut visitor, &format!("{path}/recording.cast"), "of-shell-42").await),
+            _ => {
+                let answer = visitor.call("GET", &format!("{path}/recording.cast"), "").await;
+                assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.body);
+                let body = json!({ "label": "x" }).to_string();
+                let mark = visitor.call("POST", &format!("{path}/markers"), &body).await;
+                assert_eq!(mark.status, StatusCode::NOT_FOUND, "{}", mark.body);
+            }
+        }
+    }
+    assert_eq!(found(&mut visitor, "of-quiet").await, Vec::<Value>::new());
 }

@@ -12,6 +12,10 @@ const IMAGE: &str = "sandlot/starter";
 async fn limited(settings: &[&str]) -> (Sandbox, Visitor, String, Attached) {
     let mut sandbox = Sandbox::engine().await.unwrap();
     sandbox.settings(settings);
+    at_its_prompt(sandbox).await
+}
+
+async fn at_its_prompt(mut sandbox: Sandbox) -> (Sandbox, Visitor, String, Attached) {
     sandbox.start(Part::Server).await.unwrap();
     let visitor = Visitor::new(sandbox.address()).await.unwrap();
     let session = visitor.session(IMAGE).await.unwrap();
@@ -86,6 +90,15 @@ async fn a_network_that_is_not_there() {
     let (_sandbox, visitor, id, mut attached) = limited(&[]).await;
     attached.type_in("nc -w 2 192.0.2.1 80\n").await.unwrap();
     told(&mut attached, &visitor, &id, ("network", "this session has no network")).await;
+}
+
+#[tokio::test]
+async fn a_network_that_blocks() {
+    let mut sandbox = Sandbox::networked().await.unwrap();
+    sandbox.images(&["name = \"sandlot/starter\"\nnetwork = \"internet\""]);
+    let (_sandbox, visitor, id, mut attached) = at_its_prompt(sandbox).await;
+    attached.type_in("nc -w 2 10.1.2.3 80\n").await.unwrap();
+    told(&mut attached, &visitor, &id, ("network", "public addresses can be reached, private ones")).await;
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ mod inner_walls;
 mod keeping;
 mod kills;
 mod labs;
+mod lease;
 mod limits;
 mod locks;
 mod logs;

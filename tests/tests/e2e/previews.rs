@@ -92,7 +92,11 @@ impl Preview {
         tokio_tungstenite::client_async(request, stream).await.map(|(socket, _)| socket)
     }
 
-    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String, reqwest::header::HeaderMap) {
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (u16, String, reqwest::header::HeaderMap) {
         let mut request = self.client.get(format!("http://{}{path}", self.host));
         request = request.header("cookie", format!("sandlot=of-the-playground; mine=1; {}", self.cookie));
         for (name, value) in headers {
@@ -210,7 +214,10 @@ async fn a_websocket_goes_through_both_ways() {
     start(&sandbox, &container, SOCKET);
     listening(&who, &id, 9000).await;
     let preview = Preview::open(&who, sandbox.address(), &id, 9000).await;
-    assert!(preview.socket(sandbox.address(), "http://evil.example").await.is_err(), "a page of another site");
+    assert!(
+        preview.socket(sandbox.address(), "http://evil.example").await.is_err(),
+        "a page of another site"
+    );
     let own = format!("http://{}", preview.host);
     let mut socket = preview.socket(sandbox.address(), &own).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));

@@ -1,6 +1,14 @@
 //! A session as its page sees it: what phase it is in, its terminals as tabs, its time and its end. It owns the links and
 //! the polling; it draws nothing.
-import type { Access, EndReason, NoticeLevel, SessionInfo, SessionUsage, TerminalInfo } from '../protocol/generated';
+import type {
+  Access,
+  EndReason,
+  KeptWork,
+  NoticeLevel,
+  SessionInfo,
+  SessionUsage,
+  TerminalInfo,
+} from '../protocol/generated';
 import { eventsPath, Failure, terminalPath, type Api } from './api';
 import { leaseAt, timeLeft, type Lease, type Remaining } from './lease';
 import { Link } from './link';
@@ -17,8 +25,20 @@ export type Phase =
   | { name: 'queued'; position: number }
   | { name: 'starting' }
   | { name: 'running' }
-  | { name: 'ended'; reason: EndReason | 'unknown'; words: string; used: SessionUsage | undefined }
+  | { name: 'ended'; reason: EndReason | 'unknown'; words: string; used: SessionUsage | undefined; left: Left }
   | { name: 'trouble'; problem: Problem };
+
+/** What is left of a session that is over: terminals of which there is a recording, and works that were kept. */
+export interface Left {
+  readonly recordings: readonly string[];
+  readonly kept: readonly KeptWork[];
+}
+
+const NOTHING: Left = { recordings: [], kept: [] };
+
+function leftOf(info: SessionInfo): Left {
+  return { recordings: info.recordings ?? [], kept: info.kept ?? [] };
+}
 
 /** What a session was started from. */
 export interface Label {
@@ -46,7 +66,6 @@ export class Session {
   readonly #tabs = new Observable<Tabs<Link>>({ all: [], active: '' });
   readonly #lease = new Observable<Lease | undefined>(undefined);
   readonly #notices = new Observable<readonly Notice[]>([]);
-  readonly #recorded = new Observable(false);
   readonly #access = new Observable<Access>('owner');
   readonly #label = new Observable<Label | undefined>(undefined);
   readonly meter: Meter;
@@ -85,11 +104,6 @@ export class Session {
 
   get notices(): Readable<readonly Notice[]> {
     return this.#notices;
-  }
-
-  /** Whether something of it was recorded while this page looked. */
-  get recorded(): Readable<boolean> {
-    return this.#recorded;
   }
 
   /** What this visitor may do. */
@@ -167,7 +181,7 @@ export class Session {
   async end(): Promise<void> {
     await this.#attempt(async () => {
       const info = await this.api.end(this.id);
-      this.#ended('closed', undefined, info.used);
+      this.#ended('closed', undefined, info.used, leftOf(info));
     });
   }
 
@@ -203,7 +217,7 @@ export class Session {
         this.#phase.set({ name: 'starting' });
         return this.#follow();
       case 'ended':
-        return this.#ended(info.reason ?? 'unknown', info.message, info.used);
+        return this.#ended(info.reason ?? 'unknown', info.message, info.used, leftOf(info));
       case 'running':
       case 'paused':
         this.#rest();
@@ -254,10 +268,15 @@ export class Session {
     }
   }
 
-  #ended(reason: EndReason | 'unknown', message: string | undefined, used: SessionUsage | undefined): void {
+  #ended(
+    reason: EndReason | 'unknown',
+    message: string | undefined,
+    used: SessionUsage | undefined,
+    left: Left = NOTHING,
+  ): void {
     if (this.#phase.value.name === 'ended') return;
     this.leave();
-    this.#phase.set({ name: 'ended', reason, words: endWords(reason, message), used });
+    this.#phase.set({ name: 'ended', reason, words: endWords(reason, message), used, left });
   }
 
   #addTerminal(terminal: TerminalInfo): void {
@@ -272,7 +291,6 @@ export class Session {
       },
     );
     this.#tabs.set(addTab(this.#tabs.value, { id: terminal.id, content: link }));
-    link.recorded.subscribe((recorded) => recorded.state === 'on' && this.#recorded.set(true));
     link.state.subscribe((state) => {
       if (state.name !== 'closed' || state.why.name !== 'exited') return;
       if (state.why.code === 0 && this.#tabs.value.all.length > 1) {

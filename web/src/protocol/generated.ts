@@ -167,7 +167,11 @@ description: string,
 /**
  * Whether its sessions may make containers of their own.
  */
-nested: boolean, };
+nested: boolean, 
+/**
+ * Whether what their terminals show is recorded.
+ */
+recorded: boolean, };
 
 /**
  * `POST /sessions`.
@@ -298,7 +302,15 @@ extensions_left: number,
 /**
  * What it used; only once ended.
  */
-used?: SessionUsage, };
+used?: SessionUsage, 
+/**
+ * Terminals of which there is a recording; told to its owner, once ended.
+ */
+recordings?: Array<string>, 
+/**
+ * What was kept of it; told to its owner, once ended.
+ */
+kept?: Array<KeptWork>, };
 
 /**
  * `POST /sessions/{id}/terminals`.

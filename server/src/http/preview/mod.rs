@@ -103,7 +103,8 @@ async fn serve(app: &App, target: Target, request: Request) -> Result<Response, 
         return Err(words::page(StatusCode::FORBIDDEN, "this preview is for its own pages", more));
     }
     if looks_on(&caller) && !headers::only_looks(&request) {
-        let more = "The link by which you came lets you look on: what a page sends to its program is left out.";
+        let more =
+            "The link by which you came lets you look on: what a page sends to its program is left out.";
         return Err(words::page(StatusCode::FORBIDDEN, "you may only look at this preview", more));
     }
     let Ok((ports, container)) = app.sessions.ports(&caller, &target.session) else {

@@ -62,9 +62,7 @@ pub(super) async fn on(
         }
     };
     match (answer.status(), browser) {
-        (StatusCode::SWITCHING_PROTOCOLS, Some(browser)) => {
-            Ok(switched(answer, browser, (place, permit)))
-        }
+        (StatusCode::SWITCHING_PROTOCOLS, Some(browser)) => Ok(switched(answer, browser, (place, permit))),
         (StatusCode::SWITCHING_PROTOCOLS, None) => Err(broken(&"a change of protocol that nobody asked for")),
         _ => {
             let (mut parts, body) = answer.into_parts();

@@ -8,6 +8,7 @@
 //! Pure data behind a lock that is never held across a wait; [`super::refill`] makes and removes.
 
 mod demand;
+mod timetable;
 
 use super::engine::{Limits, Network, Profile};
 use super::table::Slot;
@@ -17,6 +18,9 @@ use demand::{Demand, Want, share};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+pub(super) use timetable::Planned;
+use timetable::Timetable;
+pub use timetable::{Warmup, Window};
 use tokio::sync::Notify;
 
 /// Kinds whose demand is remembered; the one that nobody asked for longest is forgotten for a new one.
@@ -91,17 +95,6 @@ impl Spoiled {
     }
 }
 
-/// So many are to be ready until then, whatever was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warmup {
-    /// Of which kind.
-    pub kind: Kind,
-    /// How many.
-    pub count: usize,
-    /// Until when, in seconds since 1970.
-    pub until: i64,
-}
-
 /// One kind as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
@@ -134,6 +127,7 @@ pub(super) struct Pool {
     budget: Budget,
     /// The catalogue's, each with the minimum.
     usual: Vec<Kind>,
+    timetable: Timetable,
     shelf: Mutex<Shelf>,
     wake: Notify,
 }
@@ -188,9 +182,9 @@ impl Drop for Making<'_> {
 }
 
 impl Pool {
-    /// An empty one; `usual` are the kinds of which the minimum is always ready.
-    pub(super) fn new(budget: Budget, usual: Vec<Kind>) -> Self {
-        Self { budget, usual, shelf: Mutex::default(), wake: Notify::new() }
+    /// An empty one; `usual` are the kinds of which the minimum is always ready, `planned` those of set times.
+    pub(super) fn new(budget: Budget, usual: Vec<Kind>, planned: Vec<Planned>) -> Self {
+        Self { budget, usual, timetable: Timetable(planned), shelf: Mutex::default(), wake: Notify::new() }
     }
 
     fn shelf<T>(&self, act: impl FnOnce(&mut Shelf) -> T) -> T {
@@ -220,6 +214,11 @@ impl Pool {
             asked.into_iter().for_each(|(_, demand)| demand.note(now));
             shelf.ready.iter().any(|member| member.kind == *kind)
         })
+    }
+
+    /// Whether one of that kind might be ready.
+    pub(super) fn has(&self, kind: &Kind) -> bool {
+        self.shelf(|shelf| shelf.ready.iter().any(|member| member.kind == *kind))
     }
 
     /// One of that kind whose image is still the one that its reference means, and whose shell waits.
@@ -323,21 +322,22 @@ impl Pool {
         self.shelf(|shelf| {
             shelf.warmups.retain(|warmup| warmup.until > second);
             shelf.asked.retain_mut(|(_, demand)| demand.peak(now) > 0);
+            let announced = self.timetable.at(second, &shelf.warmups);
             shelf.asked.sort_by_key(|(_, demand)| std::cmp::Reverse(demand.last()));
             let mut kinds: Vec<Kind> = Vec::new();
             let all = shelf.asked.iter().map(|(kind, _)| kind).chain(&self.usual);
-            let all = all.chain(shelf.warmups.iter().map(|warmup| &warmup.kind));
+            let all = all.chain(announced.iter().map(|warmup| &warmup.kind));
             for kind in all.chain(shelf.ready.iter().map(|member| &member.kind)) {
                 if !kinds.contains(kind) {
                     kinds.push(kind.clone());
                 }
             }
-            let wants: Vec<Want> = kinds.iter().map(|kind| self.want(shelf, kind, now)).collect();
+            let wants: Vec<Want> = kinds.iter().map(|kind| self.want(shelf, kind, &announced, now)).collect();
             let shares = share(&wants, self.budget.count);
             let each = kinds.into_iter().zip(shares).map(|(kind, target)| Ready {
                 ready: shelf.ready.iter().filter(|member| member.kind == kind).count(),
                 memory: memory(shelf.ready.iter().filter(|member| member.kind == kind)),
-                warmup: shelf.warmups.iter().find(|warmup| warmup.kind == kind).cloned(),
+                warmup: announced.iter().find(|warmup| warmup.kind == kind).cloned(),
                 target,
                 kind,
             });
@@ -345,8 +345,8 @@ impl Pool {
         })
     }
 
-    fn want(&self, shelf: &mut Shelf, kind: &Kind, now: Instant) -> Want {
-        let announced = shelf.warmups.iter().find(|warmup| warmup.kind == *kind);
+    fn want(&self, shelf: &mut Shelf, kind: &Kind, announced: &[Warmup], now: Instant) -> Want {
+        let announced = announced.iter().find(|warmup| warmup.kind == *kind);
         let announced = announced.map_or(0, |warmup| warmup.count);
         let asked = shelf.asked.iter_mut().find(|(asked, _)| asked == kind);
         let peak = asked.map_or(0, |(_, demand)| demand.peak(now));

@@ -34,7 +34,7 @@ fn member(id: &str, digest: &str, open: &mut Vec<std::os::fd::OwnedFd>) -> Membe
 }
 
 fn pool(count: usize, memory: u64) -> Pool {
-    Pool::new(Budget { count, memory, minimum: 1 }, vec![kind("a")])
+    Pool::new(Budget { count, memory, minimum: 1 }, vec![kind("a")], vec![])
 }
 
 #[tokio::test]

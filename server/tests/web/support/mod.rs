@@ -271,6 +271,7 @@ pub(crate) fn policy() -> Policy {
         description: String::new(),
         profile,
         network: Network::None,
+        recorded: None,
     };
     Policy {
         limits: Limits { memory: 1 << 29, nano_cpus: 1_000_000_000, pids: 100, disk: 1 << 30 },
@@ -284,6 +285,7 @@ pub(crate) fn policy() -> Policy {
         terminals: 2,
         keeping: Keeping { count: 2, size: 5000 },
         pool: Budget::default(),
+        schedule: vec![],
         recording: None,
         catalogue: vec![image("shell", Profile::Standard), image("broken", Profile::Standard)],
     }
