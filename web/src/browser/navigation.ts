@@ -7,8 +7,22 @@ const route = new Observable<Route>(parseRoute(location.pathname));
 /** Where the page is. */
 export const here: Readable<Route> = route;
 
-/** Goes to a route. */
+/** Who is asked before the page goes elsewhere. */
+const guards = new Set<() => boolean>();
+
+/** Asks `may` before the page goes elsewhere: `false` keeps it where it is. The return value takes that back. */
+export function guard(may: () => boolean): () => void {
+  guards.add(may);
+  return () => guards.delete(may);
+}
+
+function mayLeave(): boolean {
+  return [...guards].every((may) => may());
+}
+
+/** Goes to a route, if nobody minds. */
 export function go(to: Route): void {
+  if (!mayLeave()) return;
   history.pushState(null, '', formatRoute(to));
   route.set(to);
 }
@@ -20,4 +34,8 @@ export function follow(event: MouseEvent & { currentTarget: HTMLAnchorElement })
   go(parseRoute(event.currentTarget.pathname));
 }
 
-addEventListener('popstate', () => route.set(parseRoute(location.pathname)));
+addEventListener('popstate', () => {
+  if (mayLeave()) route.set(parseRoute(location.pathname));
+  // The browser has left already: back to where it was.
+  else history.pushState(null, '', formatRoute(route.value));
+});

@@ -95,7 +95,8 @@ export class Files {
     const path = joinPath(directory, name);
     return this.#attempt(async () => {
       await this.calls.write(path, '', { name: 'absent' });
-      await this.editing.open(path, 0);
+      // What is typed and not saved stays in front.
+      if (!this.editing.isEdited) await this.editing.open(path, 0);
     });
   }
 
