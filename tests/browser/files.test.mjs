@@ -1,26 +1,11 @@
 // Files and ports beside the terminal: what is edited is in the session, what the shell does is in the page.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { audit } from './audit.mjs';
-import { open, shows, start, type } from './stage.mjs';
+import { shows, type } from './stage.mjs';
+import { visits } from './visits.mjs';
 
-let stage;
-const pages = [];
-
-before(async () => (stage = await open()));
-after(async () => stage?.close());
-afterEach(async () => {
-  for (const page of pages.splice(0)) {
-    assert.deepEqual(page.faults, [], 'the page threw');
-    await page.context().close();
-  }
-});
-
-async function visit(options) {
-  const page = await start(stage, 'Starter', options);
-  pages.push(page);
-  return page;
-}
+const { visit } = visits();
 
 const row = (page, path) => page.locator(`[role=treeitem][data-path="${path}"]`);
 
@@ -75,6 +60,38 @@ test('what the shell writes is shown, and asked about when something was typed',
   await page.getByTestId('conflict').waitFor();
   await page.getByRole('button', { name: 'Close it' }).click();
   await row(page, '/root/note').waitFor({ state: 'detached' });
+});
+
+test('what is typed and not saved is lost only by who says so', async () => {
+  const page = await visit();
+  await type(page, 'echo first > note; echo made');
+  await shows(page, 'made');
+  await edit(page, '/root/note');
+  await page.locator('.cm-content').click();
+  await page.keyboard.type('unsaved ');
+  await page.locator('[data-testid=saved][data-state=yes]').waitFor();
+  // The panel is put away and taken out again.
+  await page.getByRole('button', { name: 'Close the files' }).click();
+  await page.getByTestId('files').waitFor({ state: 'hidden' });
+  await page.getByTestId('open-files').click();
+  assert.ok((await text(page)).includes('unsaved first'), await text(page));
+  // Another file is made: it does not come to the front.
+  await page.getByTestId('files').getByRole('button', { name: 'New file' }).click();
+  await page.getByTestId('files').getByRole('textbox', { name: 'New file' }).fill('another');
+  await page.keyboard.press('Enter');
+  await row(page, '/root/another').waitFor();
+  assert.ok((await text(page)).includes('unsaved first'), await text(page));
+  // Elsewhere in the playground: only after a question.
+  const asked = [];
+  page.on('dialog', (dialog) => (asked.push(dialog.message()), asked.length < 3 ? dialog.dismiss() : dialog.accept()));
+  const at = page.url();
+  await page.getByRole('link', { name: 'Sandlot: all images' }).click();
+  await page.goBack();
+  assert.equal(page.url(), at);
+  assert.ok((await text(page)).includes('unsaved first'), await text(page));
+  await page.getByRole('link', { name: 'Sandlot: all images' }).click();
+  await page.getByText('Still running').waitFor();
+  assert.deepEqual(asked, Array(3).fill('note is not saved. Leave all the same?'));
 });
 
 test('files and folders are made, renamed, deleted and dropped', async () => {

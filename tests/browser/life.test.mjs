@@ -1,25 +1,15 @@
 // Promise: what becomes of a session is seen in its page: the limits it came against, what it used, work that is kept, a machine
 // that begins anew, and a summary at the end. At a phone's width and in the dark as well.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { audit } from './audit.mjs';
-import { live, open, shows, start, type } from './stage.mjs';
+import { live, shows, type } from './stage.mjs';
+import { visits } from './visits.mjs';
 
-let stage;
-const pages = [];
-
-before(async () => (stage = await open({ settings: ['--memory=64m', '--pool-count=2'] })));
-after(async () => stage?.close());
-afterEach(async () => {
-  for (const page of pages.splice(0)) {
-    assert.deepEqual(page.faults, [], 'the page threw');
-    await page.context().close();
-  }
-});
+const { stage, visit: opened } = visits({ settings: ['--memory=64m', '--pool-count=2'] });
 
 async function visit(options) {
-  const page = await start(stage, 'Starter', options);
-  pages.push(page);
+  const page = await opened(options);
   await shows(page, '#');
   return page;
 }

@@ -1,24 +1,14 @@
 // Promise: a visitor is told that a terminal is recorded, finds what it showed, and watches it from that moment.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { audit } from './audit.mjs';
-import { open, shows, start, type } from './stage.mjs';
+import { shows, type } from './stage.mjs';
+import { visits } from './visits.mjs';
 
-let stage;
-const pages = [];
-
-before(async () => (stage = await open({ settings: ['--recording=on'] })));
-after(async () => stage?.close());
-afterEach(async () => {
-  for (const page of pages.splice(0)) {
-    assert.deepEqual(page.faults, [], 'the page threw');
-    await page.context().close();
-  }
-});
+const { stage, visit, stranger } = visits({ settings: ['--recording=on'] });
 
 test('the sign, the marker, the search and the player', async () => {
-  const page = await start(stage, 'Starter');
-  pages.push(page);
+  const page = await visit();
   const sign = page.getByTestId('recorded');
   await sign.waitFor();
   assert.equal((await sign.innerText()).trim(), 'Recorded');
@@ -54,9 +44,9 @@ test('the sign, the marker, the search and the player', async () => {
   await marker.click();
   await page.getByLabel('Speed').selectOption('4');
   await page.getByLabel('Pauses').selectOption('0.5');
+  // While it stands still the whole page can be judged; the player's own movements never end.
   await page.getByTestId('player').locator('.ap-player').click();
-  await page.waitForTimeout(500);
-  // The player's own movements never end: its page is looked at, and only its width is judged.
+  await audit(page, 'playback');
   for (const [name, width, colorScheme] of [['dark', 1200, 'dark'], ['phone', 390, 'light']]) {
     await page.setViewportSize({ width, height: 780 });
     await page.emulateMedia({ colorScheme });
@@ -68,8 +58,6 @@ test('the sign, the marker, the search and the player', async () => {
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download' }).click()]);
   assert.match(download.suggestedFilename(), /\.cast$/);
 
-  const stranger = await (await stage.browser.newContext()).newPage();
-  await stranger.goto(page.url());
-  await stranger.getByText('it is not yours').waitFor();
-  await stranger.context().close();
+  const other = await stranger(page.url());
+  await other.getByText('it is not yours').waitFor();
 });

@@ -1,19 +1,10 @@
 // Promise: what a full-screen program has drawn looks the same after a reload, and it goes on as if nothing had been.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { live, open, shows, start, type } from './stage.mjs';
+import { test } from 'node:test';
+import { live, shows, type } from './stage.mjs';
+import { visits } from './visits.mjs';
 
-let stage;
-const pages = [];
-
-before(async () => (stage = await open()));
-after(async () => stage?.close());
-afterEach(async () => {
-  for (const page of pages.splice(0)) {
-    assert.deepEqual(page.faults, [], 'the page threw');
-    await page.context().close();
-  }
-});
+const { visit: opened } = visits();
 
 /** The picture of the terminal, and its text. */
 async function seen(page) {
@@ -50,8 +41,7 @@ async function reloaded(page, name) {
 
 /** Cursors blink: a still one can be compared. */
 async function visit() {
-  const page = await start(stage, 'Starter', { reducedMotion: 'reduce' });
-  pages.push(page);
+  const page = await opened({ reducedMotion: 'reduce' });
   return page;
 }
 

@@ -1,27 +1,12 @@
 // Promise: a session can be shared by link, looked at by several, pasted into with care, and what programs write to the
 // clipboard reaches only who meant it. Every dialog can be used by everybody.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { audit } from './audit.mjs';
-import { live, open, shows, start, type } from './stage.mjs';
+import { live, shows, type } from './stage.mjs';
+import { visits } from './visits.mjs';
 
-let stage;
-const pages = [];
-
-before(async () => (stage = await open()));
-after(async () => stage?.close());
-afterEach(async () => {
-  for (const page of pages.splice(0)) {
-    assert.deepEqual(page.faults, [], 'the page threw');
-    await page.context().close();
-  }
-});
-
-async function visit(options) {
-  const page = await start(stage, 'Starter', options);
-  pages.push(page);
-  return page;
-}
+const { visit, stranger: guest } = visits();
 
 /** A link that the owner makes in the page's dialog. */
 async function link(page, label) {
@@ -31,17 +16,6 @@ async function link(page, label) {
   await dialog.getByTestId('make-link').click();
   await dialog.getByTestId('link').waitFor();
   return dialog.getByTestId('link').inputValue();
-}
-
-/** Somebody else, who opens a link. */
-async function guest(url, options = {}) {
-  const context = await stage.browser.newContext({ viewport: { width: 1200, height: 760 }, ...options });
-  const page = await context.newPage();
-  page.faults = [];
-  page.on('pageerror', (error) => page.faults.push(String(error)));
-  pages.push(page);
-  await page.goto(url);
-  return page;
 }
 
 /** Columns and rows of the terminal as the page draws it. */
@@ -107,6 +81,46 @@ test('one looks on, at the size of who types, and is let go when the link is rev
   await looks.screenshot({ path: 'shots/revoked.png' });
   const late = await guest(url);
   await late.getByText('This link is not valid any more').waitFor();
+});
+
+test('who looks on reads files and changes none, who may type writes them', async () => {
+  const owner = await visit();
+  await type(owner, 'echo words-of-the-owner > notes; busybox httpd -p 8000 -h /root; echo made');
+  await shows(owner, 'made');
+  const looks = await guest(await link(owner, 'look on'));
+  await owner.keyboard.press('Escape');
+  const types = await guest(await link(owner, 'type as well'));
+  await owner.keyboard.press('Escape');
+  const row = (page) => page.locator('[role=treeitem][data-path="/root/notes"]');
+  for (const page of [looks, types]) {
+    await live(page);
+    await page.getByTestId('open-files').click();
+    await row(page).click();
+    await page.locator('.cm-content').filter({ hasText: 'words-of-the-owner' }).waitFor();
+  }
+  const panel = looks.getByTestId('files');
+  await panel.getByText('You are looking on').waitFor();
+  for (const name of ['Upload', 'New file', 'Rename', 'Delete', 'Save'])
+    assert.equal(await panel.getByRole('button', { name, exact: true }).count(), 0, name);
+  await looks.locator('.cm-content').click();
+  await looks.keyboard.type('forbidden');
+  await looks.keyboard.press('Control+s');
+  await row(looks).press('Delete');
+  assert.ok(!(await looks.locator('.cm-content').innerText()).includes('forbidden'));
+  await audit(looks, 'guest-files');
+  await types.locator('.cm-content').click();
+  await types.keyboard.press('Control+Home');
+  await types.keyboard.type('and-of-the-guest ');
+  await types.keyboard.press('Control+s');
+  // What one wrote the other sees.
+  await looks.locator('.cm-content').filter({ hasText: 'and-of-the-guest words-of-the-owner' }).waitFor();
+  await looks.getByTestId('ports').click();
+  const [preview] = await Promise.all([
+    looks.context().waitForEvent('page'),
+    looks.getByRole('link', { name: 'Open port 8000' }).click(),
+  ]);
+  await preview.goto(new URL('/notes', preview.url()).href);
+  await preview.getByText('and-of-the-guest').waitFor();
 });
 
 test('who may type types, asks for their own size, and gives it back', async () => {

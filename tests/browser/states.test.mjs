@@ -1,36 +1,23 @@
 // Promise: every state of the page has its words, can be used by everybody (axe finds nothing), and leads on.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { audit } from './audit.mjs';
-import { live, open, shows, start, type } from './stage.mjs';
+import { live, shows, type } from './stage.mjs';
+import { visits } from './visits.mjs';
 
-let stage;
-const pages = [];
-
-before(async () => (stage = await open({ settings: ['--sessions=1', '--idle=4m', '--sessions-per-visitor=2'] })));
-after(async () => stage?.close());
-afterEach(async () => {
-  for (const page of pages.splice(0)) {
-    assert.deepEqual(page.faults, [], 'the page threw');
-    // Whatever a visitor still has gives its place back.
-    await page.evaluate(async () => {
+// One visitor with a terminal is `busy`: all places are taken.
+const { stage, visit: busy, stranger } = visits({
+  settings: ['--sessions=1', '--idle=4m', '--sessions-per-visitor=2'],
+  // Whatever a visitor still has gives its place back.
+  leave: (page) =>
+    page.evaluate(async () => {
       const all = await (await fetch('/api/v1/sessions')).json();
       await Promise.all(all.map(({ id }) => fetch(`/api/v1/sessions/${id}`, { method: 'DELETE' })));
-    });
-    await page.context().close();
-  }
+    }),
 });
 
 /** Another visitor's page. */
-async function visitor() {
-  const context = await stage.browser.newContext({ viewport: { width: 1200, height: 760 } });
-  const page = await context.newPage();
-  page.faults = [];
-  page.on('pageerror', (error) => page.faults.push(String(error)));
-  pages.push(page);
-  await page.goto(stage.url);
-  return page;
-}
+const visitor = () => stranger(stage.url);
 
 /** What is seen while there is no server. */
 async function without(part, look) {
@@ -40,13 +27,6 @@ async function without(part, look) {
   } finally {
     await stage.tell(`start ${part}`);
   }
-}
-
-/** One visitor with a terminal: all places are taken. */
-async function busy() {
-  const page = await start(stage, 'Starter');
-  pages.push(page);
-  return page;
 }
 
 const click = (page, name) => page.getByRole('button', { name, exact: true }).click();

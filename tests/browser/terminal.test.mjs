@@ -1,35 +1,20 @@
 // The page in a real Chromium: type, see, reload, reconnect, resize, second tab, phone. Every test has its own visitor.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { live, open, shows, start, type } from './stage.mjs';
+import { test } from 'node:test';
+import { live, shows, type } from './stage.mjs';
+import { visits } from './visits.mjs';
 
-let stage;
-const pages = [];
-
-before(async () => (stage = await open()));
-after(async () => stage?.close());
-afterEach(async () => {
-  for (const page of pages.splice(0)) {
-    assert.deepEqual(page.faults, [], 'the page threw');
-    await page.context().close();
-  }
-});
-
-async function visit(title, options) {
-  const page = await start(stage, title, options);
-  pages.push(page);
-  return page;
-}
+const { stage, visit } = visits();
 
 test('what is typed is run, and what it prints is seen', async () => {
-  const page = await visit('Starter');
+  const page = await visit();
   await type(page, 'echo $((6 * 7)) is the answer');
   await shows(page, '42 is the answer');
   await page.screenshot({ path: 'shots/desktop.png' });
 });
 
 test('a reload shows the same screen, and the shell goes on', async () => {
-  const page = await visit('Starter');
+  const page = await visit();
   await type(page, 'kept=here; echo before-$kept');
   await shows(page, 'before-here');
   await page.reload();
@@ -40,7 +25,7 @@ test('a reload shows the same screen, and the shell goes on', async () => {
 });
 
 test('a killed server is waited for, and nothing is lost or doubled', async () => {
-  const page = await visit('Starter');
+  const page = await visit();
   await type(page, 'kept=alive; for i in 1 2 3 4 5 6 7 8; do echo line-$i-; sleep 1; done');
   await shows(page, 'line-1-');
   await stage.tell('kill server');
@@ -56,7 +41,7 @@ test('a killed server is waited for, and nothing is lost or doubled', async () =
 });
 
 test('the program learns the size of the window', async () => {
-  const page = await visit('Starter');
+  const page = await visit();
   const printed = async (word) => {
     const pattern = `${word}-(\\d+)-(\\d+)-`;
     await page.waitForFunction((p) => new RegExp(p).test(window.sandlotTerminal.text()), pattern);
@@ -72,7 +57,7 @@ test('the program learns the size of the window', async () => {
 });
 
 test('a second tab is a second shell of the same session', async () => {
-  const page = await visit('Starter');
+  const page = await visit();
   await type(page, 'echo shared > /tmp/note');
   await page.getByTestId('new-tab').click();
   await page.waitForFunction(() => document.querySelectorAll('[data-testid=tab]').length === 2);
@@ -85,7 +70,7 @@ test('a second tab is a second shell of the same session', async () => {
 });
 
 test('a phone has the whole terminal, and the keys that its keyboard lacks', async () => {
-  const page = await visit('Starter', { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true });
+  const page = await visit({ viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true });
   await type(page, 'echo small-screen');
   await shows(page, 'small-screen');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -95,7 +80,7 @@ test('a phone has the whole terminal, and the keys that its keyboard lacks', asy
 });
 
 test('somebody else cannot see the session', async () => {
-  const page = await visit('Starter');
+  const page = await visit();
   const other = await stage.browser.newContext();
   const stranger = await other.newPage();
   await stranger.goto(page.url());
