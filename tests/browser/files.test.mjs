@@ -68,6 +68,7 @@ test('what is typed and not saved is lost only by who says so', async () => {
   await shows(page, 'made');
   await edit(page, '/root/note');
   await page.locator('.cm-content').click();
+  await page.keyboard.press('Control+Home');
   await page.keyboard.type('unsaved ');
   await page.locator('[data-testid=saved][data-state=yes]').waitFor();
   // The panel is put away and taken out again.

@@ -48,7 +48,7 @@ test('an end by itself says why, and leads to the recording and to what was kept
   await page.waitForURL('**/recordings/*/*');
   await page.getByTestId('player').locator('.ap-player').waitFor();
   await page.goBack();
-  await page.getByRole('button', { name: 'Start from it: My work' }).click();
+  await page.getByTestId('left-kept').getByRole('button', { name: 'Start from it' }).click();
   await live(page);
   await type(page, 'cat /root/work');
   await shows(page, 'my-work');

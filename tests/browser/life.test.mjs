@@ -32,6 +32,14 @@ test('a limit that was reached is told quietly, and stays to be read', async () 
   assert.ok(!text.includes('The memory of this session'), text);
 });
 
+test('a network that is not there is told as well', async () => {
+  const page = await visit();
+  await type(page, 'nc -w 2 192.0.2.1 80; echo tri""ed');
+  await page.getByTestId('notice').filter({ hasText: 'and this session has no network' }).waitFor();
+  await page.getByTestId('machine').click();
+  await page.getByTestId('limits').filter({ hasText: 'has no network' }).waitFor();
+});
+
 test('work is kept, listed, started from, and deleted; a reset leaves the terminals open', async () => {
   const page = await visit();
   await type(page, 'echo my-first-lesson > /root/lesson; ls /root');

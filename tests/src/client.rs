@@ -59,8 +59,9 @@ impl Visitor {
         let answer =
             client.get(format!("{}{path}", self.base)).header("cookie", &stranger.identity.1).send().await?;
         let set = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
-        let share_cookie = set.filter_map(|cookie| cookie.split(';').next());
-        let share_cookie = share_cookie.last().context("the link let nobody in")?;
+        let mut pairs = set.filter_map(|cookie| cookie.split(';').next());
+        let share_cookie = pairs.find(|pair| pair.starts_with("sandlot-share="));
+        let share_cookie = share_cookie.context("the link let nobody in")?;
         let identity = ("cookie", format!("{}; {share_cookie}", stranger.identity.1));
         Ok((Self { identity, ..stranger }, share["id"].as_str().context("no id")?.to_owned()))
     }
