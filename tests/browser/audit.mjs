@@ -17,10 +17,12 @@ export async function audit(page, state) {
     await page.setViewportSize(look.viewport);
     await page.emulateMedia({ colorScheme: look.colorScheme, reducedMotion: 'reduce' });
     await page.waitForFunction((scheme) => document.documentElement.dataset.theme === scheme, look.colorScheme);
-    // Colours may be on their way from one theme to the other.
+    // Colours may be on their way from one theme to the other; the player's own movements never end.
     await page.waitForFunction(() =>
       document.getAnimations().every(({ playState, effect }) =>
-        playState === 'finished' || effect.getComputedTiming().endTime === Infinity));
+        playState === 'finished' ||
+        effect.getComputedTiming().endTime === Infinity ||
+        effect.target?.closest('[data-testid=player]') != null));
     await page.screenshot({ path: `shots/${state}-${look.name}.png` });
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));

@@ -88,7 +88,7 @@ test('what is typed and not saved is lost only by who says so', async () => {
   const at = page.url();
   await page.getByRole('link', { name: 'Sandlot: all images' }).click();
   await page.goBack();
-  assert.equal(page.url(), at);
+  await page.waitForURL(at);
   assert.ok((await text(page)).includes('unsaved first'), await text(page));
   await page.getByRole('link', { name: 'Sandlot: all images' }).click();
   await page.getByText('Still running').waitFor();

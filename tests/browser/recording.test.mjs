@@ -44,7 +44,6 @@ test('the sign, the marker, the search and the player', async () => {
   await marker.click();
   await page.getByLabel('Speed').selectOption('4');
   await page.getByLabel('Pauses').selectOption('0.5');
-  // While it stands still the whole page can be judged; the player's own movements never end.
   await page.getByTestId('player').locator('.ap-player').click();
   await audit(page, 'playback');
   for (const [name, width, colorScheme] of [['dark', 1200, 'dark'], ['phone', 390, 'light']]) {
