@@ -185,6 +185,7 @@ fn image(name: String) -> Image {
         description: String::new(),
         profile: Profile::Standard,
         network: Network::None,
+        recorded: None,
         name,
     }
 }
