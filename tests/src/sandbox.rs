@@ -61,17 +61,15 @@ impl Sandbox {
         let care = Care::folder(dir.path())?;
         let spawner = start_spawner(dir.path()).await?;
         let engine = start_engine(dir.path(), 0, &[], netns.as_ref())?;
-        let (port, catalogue, settings, blanks) = (free_port()?, Vec::new(), Vec::new(), 0);
-        let engine_settings = Vec::new();
         let sandbox = Self {
             spawner,
             engine,
             server: None,
-            port,
-            catalogue,
-            settings,
-            blanks,
-            engine_settings,
+            port: free_port()?,
+            catalogue: Vec::new(),
+            settings: Vec::new(),
+            blanks: 0,
+            engine_settings: Vec::new(),
             netns,
             dir,
             _care: care,
@@ -109,12 +107,12 @@ impl Sandbox {
 
     /// The images that visitors may choose once the web server is started (again).
     pub fn catalogue(&mut self, names: &[&str]) {
-        self.catalogue = names.iter().map(|name| format!("name = {name:?}\n")).collect();
+        self.catalogue = names.iter().map(|name| format!("[[images]]\nname = {name:?}\n")).collect();
     }
 
     /// The same, with all that is said of each, as the configuration file has it below `[[images]]`.
     pub fn images(&mut self, tables: &[&str]) {
-        self.catalogue = tables.iter().map(|table| format!("{table}\n")).collect();
+        self.catalogue = tables.iter().map(|table| format!("[[images]]\n{table}\n")).collect();
     }
 
     /// How many containers the engine begins before anybody asks, once it is started (again).
@@ -333,8 +331,7 @@ impl Sandbox {
     fn start_server(&self) -> Result<Running> {
         let dir = self.dir.path();
         let config = dir.join("sandlot.toml");
-        let images: Vec<String> = self.catalogue.iter().map(|table| format!("[[images]]\n{table}")).collect();
-        std::fs::write(&config, images.concat())?;
+        std::fs::write(&config, self.catalogue.concat())?;
         let mut command = Command::new(crate::program("sandlot-server")?);
         command.arg("--config").arg(config).arg("--state").arg(dir.join("server"));
         command.arg("--listen").arg(self.address().to_string());
