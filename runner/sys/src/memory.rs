@@ -1,5 +1,5 @@
 //! Memory that was freed is given back to the kernel (`malloc_trim(3)`): by itself GNU's allocator keeps what many sessions at once
-//! needed for ever.
+//! needed for ever. Does nothing where the C library is another.
 
 use std::io;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use std::time::Duration;
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How many pages more than after the last time are worth the work.
-const WORTH: u64 = 512;
+/// How many bytes that were freed are worth the work.
+const WORTH: usize = 1 << 20;
 
 /// Starts a thread that gives memory back now and then; it ends with the process.
 ///
@@ -16,27 +16,30 @@ const WORTH: u64 = 512;
 /// When there can be no more threads.
 pub fn keep_trimmed() -> io::Result<()> {
     let keep = || {
-        let mut after = 0;
+        // What is free and was given back counts as free all the same.
+        let mut given = 0;
         loop {
             std::thread::sleep(EVERY);
-            if own_pages().is_some_and(|pages| pages > after + WORTH) {
+            given = given.min(free());
+            if free() > given + WORTH {
                 trim();
-                after = own_pages().unwrap_or(after);
+                given = free();
             }
         }
     };
     std::thread::Builder::new().name("memory".into()).stack_size(64 << 10).spawn(keep).map(drop)
 }
 
-/// Pages in memory that are of no file (proc_pid_statm(5): resident without shared).
-fn own_pages() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let mut fields = text.split(' ').skip(1).map_while(|field| field.parse::<u64>().ok());
-    fields.next()?.checked_sub(fields.next()?)
+/// Bytes that the allocator holds and nobody uses.
+fn free() -> usize {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallinfo2 takes the allocator's own locks and answers by value.
+    return unsafe { libc::mallinfo2() }.fordblks;
+    #[cfg(not(target_env = "gnu"))]
+    0
 }
 
-/// Gives back what the allocator holds and nobody uses; takes a millisecond for some ten megabytes. Does nothing where the C
-/// library is another than GNU's.
+/// Gives back what the allocator holds and nobody uses; takes a millisecond for some ten megabytes.
 fn trim() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim takes the allocator's own locks and touches free memory alone.
@@ -49,15 +52,23 @@ fn trim() {
 mod tests {
     use super::*;
 
+    /// Pages in memory that are of no file (proc_pid_statm(5): resident without shared).
+    fn own_pages() -> u64 {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let fields: Vec<u64> = text.split_whitespace().map(|field| field.parse().unwrap()).collect();
+        fields[1] - fields[2]
+    }
+
     #[test]
     fn what_was_freed_below_what_is_held_is_given_back() {
         // Small ones, which the allocator takes from its heap, with one at the top that keeps it from shrinking.
         let mut all: Vec<Box<[u8; 4000]>> = (0..8192).map(|_| Box::new([1; 4000])).collect();
-        let full = own_pages().unwrap();
+        let (full, used) = (own_pages(), free());
         let top = all.pop();
         drop(all);
+        assert!(free() > used + WORTH, "{} bytes are free, {used} were", free());
         trim();
-        let left = own_pages().unwrap();
+        let left = own_pages();
         assert!(left + 4096 < full, "{full} pages, {left} after all but one were freed");
         drop(top);
     }

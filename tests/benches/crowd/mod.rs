@@ -110,7 +110,8 @@ fn memory(pid: u32, field: &str) -> Result<u64> {
 
 /// `MemAvailable` in KiB when it has settled, with nothing cached that could be dropped, and without what this program has.
 async fn available() -> Result<i64> {
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // A screen that nobody asks for is forgotten after 5 s, and freed memory given back within 5 more.
+    tokio::time::sleep(Duration::from_secs(12)).await;
     rustix::fs::sync();
     std::fs::write("/proc/sys/vm/drop_caches", "3")?;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -138,7 +139,6 @@ pub(crate) async fn idle(sessions: usize) -> Result<Vec<f64>> {
     place.opened(FIRST).await?;
     let (before, own) = (available().await?, ours()?);
     let opened = place.opened(sessions).await?;
-    eprintln!("{:?}", [Part::Spawner, Part::Engine, Part::Server].map(|part| place.own(part).ok()));
     let mut figures =
         vec![mebibytes(before - available().await?, sessions), mebibytes(ours()? - own, sessions)];
     let visitor = place.sandbox.administrator()?;
@@ -152,7 +152,6 @@ pub(crate) async fn idle(sessions: usize) -> Result<Vec<f64>> {
         }
     })
     .await?;
-    eprintln!("{:?}", [Part::Spawner, Part::Engine, Part::Server].map(|part| place.own(part).ok()));
     figures.extend([mebibytes(before - available().await?, sessions), mebibytes(ours()? - own, sessions)]);
     Ok(figures)
 }
