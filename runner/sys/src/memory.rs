@@ -31,11 +31,14 @@ pub fn keep_trimmed() -> io::Result<()> {
 }
 
 /// Bytes that the allocator holds and nobody uses.
+#[cfg(target_env = "gnu")]
 fn free() -> usize {
-    #[cfg(target_env = "gnu")]
     // SAFETY: mallinfo2 takes the allocator's own locks and answers by value.
-    return unsafe { libc::mallinfo2() }.fordblks;
-    #[cfg(not(target_env = "gnu"))]
+    unsafe { libc::mallinfo2() }.fordblks
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn free() -> usize {
     0
 }
 
