@@ -91,6 +91,8 @@ fn layer(busybox: &Path, binary: &[u8]) -> io::Result<Vec<u8>> {
         "sys",
         "usr",
         "usr/bin",
+        "usr/local",
+        "usr/local/bin",
         "usr/sbin",
         "var",
         "usr/share",
@@ -107,17 +109,29 @@ fn layer(busybox: &Path, binary: &[u8]) -> io::Result<Vec<u8>> {
     }
     // Cargo runs this in the package's folder; a path from compile time would be that of another checkout with the same target.
     let own = Path::new("../images/starter");
-    let mut names: Vec<_> =
-        std::fs::read_dir(own)?.map(|e| e.map(|e| e.file_name())).collect::<io::Result<_>>()?;
-    names.sort();
-    for name in names {
-        tree.file(&format!("etc/{}", name.to_string_lossy()), 0o644, &std::fs::read(own.join(&name))?)?;
+    for (from, to, mode) in [(own.to_owned(), "etc", 0o644), (own.join("bin"), "usr/local/bin", 0o755)] {
+        for name in files(&from)? {
+            tree.file(&format!("{to}/{name}"), mode, &std::fs::read(from.join(&name))?)?;
+        }
     }
     let notice = std::fs::read(NOTICE).unwrap_or_else(|_| {
         b"BusyBox is free software under the GNU General Public License, version 2: https://busybox.net/license.html\n".to_vec()
     });
     tree.file("usr/share/doc/busybox/copyright", 0o644, &notice)?;
     tree.finish()
+}
+
+/// The names of the files in a folder, in order.
+fn files(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn digest(bytes: &[u8]) -> String {

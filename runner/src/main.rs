@@ -22,6 +22,14 @@ fn main() -> ExitCode {
             }
         };
     }
+    if let [_, command, parent] = arguments.as_slice()
+        && command == "views"
+    {
+        return match sandlot::container::views::serve(parent) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     // CRIU calls it so, in the middle of a restore.
     if let [program] = arguments.as_slice()
         && hook::is(program)

@@ -68,7 +68,7 @@ fn apologise(listener: &UnixListener, why: &str) {
             stream.set_read_timeout(Some(LAST_WORDS))?;
             stream.set_write_timeout(Some(LAST_WORDS))?;
             // What was asked does not matter, but unread it would break the connection.
-            stream.read(&mut [0; QUESTION])?;
+            let _some = stream.read(&mut [0; QUESTION])?;
             stream.write_all(answer.as_bytes())
         };
         // Who is gone needs no answer.

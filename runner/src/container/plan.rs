@@ -4,7 +4,7 @@
 //! for the kernel allows new ones only then; the root is entered and the old one let go; only then is anything
 //! attached by a path, which can therefore lead nowhere but into the container.
 
-use super::spec::{Container, MountSource, Network, Profile};
+use super::spec::{Container, Init, MountSource, Network, Profile};
 use super::target::Links;
 
 /// One thing to be done by the child that becomes the container.
@@ -104,6 +104,8 @@ const FIRST: [(&str, Need); 5] = [
 ];
 /// `/proc`, by which sysctls are written.
 pub const PROC: usize = 0;
+/// Where a nested session has another `/proc`, of which nothing is covered.
+pub const WHOLE_PROC: &str = "/dev/.proc";
 const SYS: usize = 1;
 const CGROUP: usize = 2;
 const PTS: usize = 3;
@@ -142,6 +144,11 @@ pub fn plan(spec: &Container) -> Vec<Step> {
     list.attach(Attached::Made(SYS), ("/sys", refused), Access::Read);
     list.attach(Attached::Made(CGROUP), ("/sys/fs/cgroup", refused), cgroup_access(spec.profile));
     list.attach(Attached::Volatile, ("/dev", refused), Access::Write);
+    if spec.profile == Profile::Nested && spec.init == Init::Only {
+        // Files of the other are covered by the session's own figures, and a new one may be mounted in an inner user
+        // namespace only while one can be seen whole.
+        list.make("proc", &[], Need::Must, (WHOLE_PROC, refused), Access::Write);
+    }
     for name in FILES {
         list.attach(Attached::File(name), (&format!("/etc/{name}"), Links::Inside), Access::Write);
     }
@@ -238,9 +245,10 @@ pub fn settings(spec: &Container) -> Vec<(String, String)> {
 
 /// Those that come when nothing is mounted any more.
 fn late_sysctls(spec: &Container) -> Vec<(String, String)> {
-    // A detached mount is in a namespace of its own.
-    let mounts = inner_namespaces(spec.profile).to_string();
-    let mut all = vec![("user/max_mnt_namespaces".to_owned(), mounts)];
+    // A detached mount is in a namespace of its own, and a session gets one of time after the prelude.
+    let most = inner_namespaces(spec.profile).to_string();
+    let mut all: Vec<(String, String)> =
+        ["mnt", "time"].map(|kind| (format!("user/max_{kind}_namespaces"), most.clone())).into();
     all.extend(spec.sysctls.iter().map(|(name, value)| (name.replace('.', "/"), value.clone())));
     all
 }
@@ -252,10 +260,10 @@ fn inner_namespaces(profile: Profile) -> u32 {
     }
 }
 
-/// The limits on inner namespaces, but for the one of mounts, and what Docker sets.
+/// The limits on inner namespaces, but for those of mounts and time, and what Docker sets.
 fn sysctls(profile: Profile) -> Vec<(String, String)> {
     let most = inner_namespaces(profile);
-    let kinds = ["user", "pid", "net", "ipc", "uts", "cgroup", "time"];
+    let kinds = ["user", "pid", "net", "ipc", "uts", "cgroup"];
     let mut all: Vec<(String, String)> =
         kinds.iter().map(|kind| (format!("user/max_{kind}_namespaces"), most.to_string())).collect();
     all.extend(INOTIFY.map(|(what, most)| (format!("user/max_inotify_{what}"), most.to_string())));
@@ -267,7 +275,7 @@ fn sysctls(profile: Profile) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::spec::{IdRange, Init, Mount};
+    use crate::container::spec::{IdRange, Mount};
 
     fn spec() -> Container {
         Container {

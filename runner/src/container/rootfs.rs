@@ -297,7 +297,7 @@ fn fill(dev: BorrowedFd<'_>, owner: u32) -> rustix::io::Result<()> {
         symlinkat(to, dev, name)?;
         own(dev, name)?;
     }
-    for name in ["pts", "shm", "mqueue"] {
+    for name in ["pts", "shm", "mqueue", ".proc"] {
         mkdirat(dev, name, Mode::from_raw_mode(0o755))?;
         own(dev, name)?;
     }

@@ -96,6 +96,7 @@ impl Engine {
                 (slot.ok_or_else(|| Error::Conflict("all ranges of ids are in use".into()))?, None)
             }
         };
+        super::own_figures::settle_processors(&mut host, checked.init, slot.number());
         let record = Record {
             id: id.clone(),
             name: name.clone(),

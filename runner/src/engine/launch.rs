@@ -98,6 +98,7 @@ impl Engine {
         prepared.add_to(&mut description, &mut sent);
         let own = (&checked, &*image.layers, &*upper);
         self.give_engine(container, own, &mut description, &mut sent)?;
+        self.own_figures(&mut description, &mut sent);
         let held = super::checkpoints::held(&description.mounts, &sent)?;
         let fds = StartFds { root, volatile, mounts: sent };
         let mut started = match from {

@@ -36,6 +36,7 @@ mod mounting;
 pub mod names;
 pub mod networks;
 pub mod output;
+mod own_figures;
 pub mod pipe;
 mod pools;
 mod populate;
@@ -62,6 +63,7 @@ pub use settings::Settings;
 use crate::container::cgroup::Hierarchy;
 use crate::container::disk::{self, Disks};
 use crate::container::spec::IdRange;
+use crate::container::views::Views;
 use crate::image::distribution::Distribution;
 use crate::image::{Limits, Store};
 use crate::spawner::client::{Client, Event};
@@ -105,6 +107,7 @@ pub struct Shared {
     pub(super) shell: script::Shell,
     pub(super) places: Arc<tokio::sync::Semaphore>,
     pub(super) blanks: blanks::Blanks,
+    pub(super) views: Mutex<Option<Views>>,
     pub(super) ends: broadcast::Sender<Event>,
     containers: Mutex<BTreeMap<String, Arc<Container>>>,
     _lock: lock::Lock,
@@ -169,6 +172,7 @@ impl Engine {
             execs: Execs::default(),
             shell: script::Shell::default(),
             blanks: blanks::Blanks::default(),
+            views: Mutex::default(),
             places: Arc::new(tokio::sync::Semaphore::new(ahead::PLACES)),
             ends: broadcast::Sender::new(ENDS),
             containers: Mutex::default(),

@@ -17,7 +17,7 @@ use crate::container::failure::Failure;
 use crate::container::plan::{plan, prelude};
 use crate::container::setup::{self, Made, Materials};
 use crate::container::spec::{Container, Init, Process, Profile, Stdio};
-use crate::container::{init, spec::IdRange};
+use crate::container::{clock, init, spec::IdRange};
 use rustix::process::{Gid, Uid};
 use sandlot_sys::clone::{Alone, Fork, Parent, clone3, exit, namespace, setns};
 use sandlot_sys::scm;
@@ -132,7 +132,9 @@ fn help(alone: Alone, making: Making) {
             namespace::ALL
         }
         Kind::Execution(_, _, init, _) => {
-            if let Err(e) = setns(init.as_fd(), namespace::ALL) {
+            // A kernel without time namespaces refuses to hear of them.
+            let entered = setns(init.as_fd(), namespace::ALL | namespace::TIME);
+            if let Err(e) = entered.or_else(|_| setns(init.as_fd(), namespace::ALL)) {
                 return failed("entering the container", e);
             }
             0
@@ -269,6 +271,10 @@ fn container(alone: Alone, sync: &OwnedFd, profile: Profile) -> Failure {
         Ok(None) => exit(0),
         Err(e) => return Failure::setup("waiting for the specification", &e),
     };
+    if spec.init == Init::Only {
+        // Where there are no time namespaces, it has the host's.
+        clock::begin(alone).unwrap_or_default();
+    }
     let mut await_network = || {
         tell(sync.as_fd(), &Sign::AwaitsNetwork, &[]);
         await_go(sync.as_fd())

@@ -56,6 +56,8 @@ pub mod namespace {
     pub const IPC: u64 = 0x0800_0000;
     /// `CLONE_NEWCGROUP`
     pub const CGROUP: u64 = 0x0200_0000;
+    /// `CLONE_NEWTIME`; a session has one, other containers the host's
+    pub const TIME: u64 = 0x80;
 }
 
 /// Whose child the new process is.

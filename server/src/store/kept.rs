@@ -105,7 +105,7 @@ mod tests {
             created_at: 7,
         };
         store.save_kept("n", &row).await.unwrap();
-        assert_eq!(store.kept("n").await.unwrap(), [row.clone()]);
+        assert_eq!(store.kept("n").await.unwrap(), std::slice::from_ref(&row));
         let finished = KeptRow { reference: text("r2"), size: 9, ..row };
         store.finish_kept("n", &finished).await.unwrap();
         assert_eq!(store.kept("n").await.unwrap(), [finished]);

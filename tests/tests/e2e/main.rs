@@ -39,6 +39,7 @@ mod network_options;
 mod networks;
 mod one_call;
 mod own_engine;
+mod own_figures;
 mod pool;
 mod previews;
 mod pushing;

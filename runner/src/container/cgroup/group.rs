@@ -250,6 +250,12 @@ impl Group {
         stats::read(self)
     }
 
+    /// How many processors its quota is worth, rounded up; `None`: it has none.
+    #[must_use]
+    pub fn processors(&self) -> Option<u64> {
+        stats::processors(self)
+    }
+
     /// How many processes were killed for want of memory.
     ///
     /// # Errors

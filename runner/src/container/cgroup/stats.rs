@@ -112,6 +112,22 @@ fn cpu(group: &Group) -> Result<Cpu, Error> {
     Ok(cpu)
 }
 
+/// The quota over its period, rounded up; `None`: there is none (`-1`, or `max`).
+pub(super) fn processors(group: &Group) -> Option<u64> {
+    let worth = |quota: &str, period: &str| {
+        let (quota, period) = (quota.trim().parse::<u64>().ok()?, period.trim().parse::<u64>().ok()?);
+        (period > 0).then(|| quota.div_ceil(period))
+    };
+    if let Some(directory) = group.v1(Controller::Cpu) {
+        let file = |name| group::read(directory, name).ok();
+        worth(&file("cpu.cfs_quota_us")?, &file("cpu.cfs_period_us")?)
+    } else {
+        let text = group::read(group.v2(Controller::Cpu)?, "cpu.max").ok()?;
+        let (quota, period) = text.split_once(' ')?;
+        worth(quota, period)
+    }
+}
+
 fn memory(group: &Group) -> Result<Memory, Error> {
     /// What version 1 shows for no limit: the highest multiple of a page.
     const NONE: u64 = 0x7fff_ffff_ffff_f000;
