@@ -114,7 +114,7 @@ export class Api {
   }
 
   async registry(): Promise<RegistryInfo> {
-    return (await this.#call('GET', '/registry')) as RegistryInfo;
+    return (await this.call('GET', '/registry')) as RegistryInfo;
   }
 
   async search(text: string): Promise<FoundLine[]> {
