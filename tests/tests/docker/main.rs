@@ -3,12 +3,14 @@
 //!
 //! The lines are the files of `rows/` (the form is told in [`rows`]), a scenario each, with containers, images, volumes and
 //! networks of its own, so that all of them run at once; those of [`ALONE`] see everything there is, and come last.
+//! What needs a terminal is in [`terminals`].
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod normal;
 mod play;
 mod rows;
+mod terminals;
 
 use play::{Peer, Said};
 use rows::Row;
@@ -91,6 +93,7 @@ async fn both(ours: &Peer, docker: &Peer) -> Vec<String> {
     for one in running {
         wrong.extend(one.await.unwrap());
     }
+    wrong.extend(terminals::both(ours, docker).await);
     for (name, rows) in alone {
         wrong.extend(scenario(ours, docker, &name, rows).await);
     }

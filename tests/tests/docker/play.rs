@@ -3,7 +3,9 @@
 use super::normal;
 use super::rows::Row;
 use anyhow::{Context, Result};
+use portable_pty::CommandBuilder;
 use sandlot_tests::wait::PATIENCE;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,6 +54,34 @@ impl Peer {
         .await?
     }
 
+    /// A line for a person at a terminal.
+    pub(super) fn at_a_terminal(&self, name: &str, line: &str) -> CommandBuilder {
+        let mut command = CommandBuilder::new("sh");
+        command.args(["-c", &format!("exec {line}")]);
+        for (key, value) in self.variables(name, &self.folder.join(name)) {
+            command.env(key, value);
+        }
+        command.cwd(self.folder.join(name));
+        command
+    }
+
+    /// What a line finds in its environment.
+    fn variables(&self, name: &str, folder: &Path) -> Vec<(&'static str, OsString)> {
+        let text = |text: &str| OsString::from(text);
+        vec![
+            ("DOCKER_HOST", text(&self.host)),
+            ("image", text(super::IMAGE)),
+            ("name", text(name)),
+            ("registry", text("127.0.0.1:5000")),
+            ("guarded", text("127.0.0.1:5001")),
+            ("DOCKER_BUILDKIT", text("0")),
+            ("TZ", text("UTC")),
+            ("LC_ALL", text("C")),
+            ("dir", folder.into()),
+            ("DOCKER_CONFIG", folder.join("config").into()),
+        ]
+    }
+
     fn type_in(&self, name: &str, folder: &Path, line: &str) -> Result<Said> {
         let patience = PATIENCE.as_secs().to_string();
         let repeated = line
@@ -59,10 +89,7 @@ impl Peer {
             .map(|line| format!("until {{ {line}; }} >/dev/null 2>&1; do sleep 0.05; done"));
         let mut command = Command::new("timeout");
         command.args([&patience, "sh", "-c", repeated.as_deref().unwrap_or(line)]);
-        command.envs([("DOCKER_HOST", self.host.as_str()), ("image", super::IMAGE), ("name", name)]);
-        command.envs([("registry", "127.0.0.1:5000"), ("guarded", "127.0.0.1:5001")]);
-        command.envs([("DOCKER_BUILDKIT", "0"), ("TZ", "UTC"), ("LC_ALL", "C")]);
-        command.env("dir", folder).env("DOCKER_CONFIG", folder.join("config"));
+        command.envs(self.variables(name, folder));
         let output =
             command.current_dir(folder).stdin(Stdio::null()).output().with_context(|| line.to_owned())?;
         let text = |bytes: &[u8]| normal::of(&String::from_utf8_lossy(bytes), folder);

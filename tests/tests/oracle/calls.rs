@@ -1,7 +1,8 @@
 //! Calls as text, one a line: `METHOD TARGET [BODY] [@Header: value]…`.
 //!
 //! `$image` is the image that both have, `$id` the `Id` of the last answer that had one, `$name` the name of the file, so
-//! that containers of two files never meet. As a body, `$last` is the last answer's, `$empty` an archive of nothing; `$soon`
+//! that containers of two files never meet. As a body, `$last` is the last answer's, `$empty` an archive of nothing, `$context` one of
+//! [`CONTEXT`]; `$soon`
 //! is a moment from now. `until TARGET PLACE VALUE` waits until the answer has that value there.
 
 use super::IMAGE;
@@ -26,6 +27,7 @@ pub(super) const TOGETHER: &[(&str, &str)] = files![
     "images",
     "life",
     "logs",
+    "networks",
     "refusals",
     "registries"
 ];
@@ -52,6 +54,7 @@ pub(super) async fn play(peer: &Peer, name: &str, text: &str) -> Result<Vec<Told
         match request.body.as_slice() {
             b"$last" => request.body.clone_from(&last),
             b"$empty" => request.body = vec![0; 1024],
+            b"$context" => request.body = context()?,
             _ => {}
         }
         let (answer, told) = peer.call(place(), &request).await?;
@@ -63,6 +66,28 @@ pub(super) async fn play(peer: &Peer, name: &str, text: &str) -> Result<Vec<Told
         all.push(told);
     }
     Ok(all)
+}
+
+/// What builds are made of.
+const CONTEXT: [(&str, &str); 3] = [
+    (
+        "Dockerfile",
+        "FROM oracle/busybox:1\nARG WHO=nobody\nENV A=b\nRUN echo for $WHO > /made; cat /made\nCOPY file /file\nCMD [\"cat\",\"/made\"]\n",
+    ),
+    ("Failing", "FROM oracle/busybox:1\nRUN echo so far; exit 3\n"),
+    ("file", "content\n"),
+];
+
+/// The archive of [`CONTEXT`].
+fn context() -> Result<Vec<u8>> {
+    let folder = tempfile::Builder::new().prefix("sandlot-test-").tempdir()?;
+    for (name, content) in CONTEXT {
+        std::fs::write(folder.path().join(name), content)?;
+    }
+    let mut tar = std::process::Command::new("tar");
+    tar.args(["--create", "--owner=0", "--group=0", "--mtime=@0", "--file=-", "--directory"]);
+    let packed = sandlot_tests::process::run(tar.arg(folder.path()).args(CONTEXT.map(|(name, _)| name)))?;
+    Ok(packed.stdout)
 }
 
 /// In seconds since 1970.

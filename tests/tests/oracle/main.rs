@@ -20,6 +20,7 @@ use sandlot_tests::dockerd::Dockerd;
 use sandlot_tests::image::{Compression, Layout, busybox};
 use sandlot_tests::netns::Netns;
 use sandlot_tests::process::run;
+use sandlot_tests::registry::{Access, Registry};
 use sandlot_tests::sandbox::Sandbox;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,12 @@ async fn our_engine_answers_as_docker_does() {
     let (sandbox, dockerd) =
         tokio::join!(Sandbox::networked(), Dockerd::bridged(folder.path(), &options, &netns));
     let (sandbox, dockerd) = (sandbox.unwrap(), dockerd.unwrap());
+    // Registries that only one engine can reach: both have the same at the same address.
+    let mut registries = Vec::new();
+    for netns in [&netns, sandbox.netns().unwrap()] {
+        registries.push(Registry::inside(netns, 5000, Access::Open).await.unwrap());
+        registries.push(Registry::inside(netns, 5001, Access::Guarded).await.unwrap());
+    }
     let archive = archive(folder.path()).unwrap();
     sandbox.ok(&["load", "--quiet", "--input", archive.to_str().unwrap()]).unwrap();
     dockerd.run(&["load", "--quiet", "--input", archive.to_str().unwrap()]).unwrap();

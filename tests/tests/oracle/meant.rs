@@ -81,7 +81,7 @@ const MEANT: &[Meant] = &[
         "an empty list since 24; the builder's size went with 1.42",
     ),
     meant(
-        "*images.txt* | *files.txt* | *engine.txt*",
+        "*images.txt* | *files.txt* | *engine.txt* | *builds.txt* | *registries.txt*",
         "*ParentId | body.Parent | *DockerVersion | *LastTagTime | body.Container*",
         "what an image was made from and when is not kept, as with Docker's newer store",
     ),
@@ -139,7 +139,7 @@ const MEANT: &[Meant] = &[
     meant("*", "headers.ostype", "on every answer, also where Docker forgets it"),
     meant(
         "*",
-        "*Volumes[].Labels | *Volumes[].Options | body.Labels | body.Options | *Warnings",
+        "*Volumes[].Labels | *Volumes[].Options | body.Labels | body.Options | *Warnings | *IPAM.Options",
         "an empty map or list where Docker has null",
     ),
     // Words that say more.
@@ -191,11 +191,7 @@ const MEANT: &[Meant] = &[
     // Networks.
     meant("*", "*NetworkSettings.Networks.none.NetworkID", "`none` has no id but its name"),
     meant("*", "*NetworkSettings.Networks.none.EndpointID", "there is no endpoint in `none`"),
-    meant(
-        "*",
-        "*NetworkSettings.Networks.none.DNSNames | *NetworkSettings.Networks.none.GwPriority",
-        "came with 26 and 28",
-    ),
+    meant("*", "*DNSNames | *GwPriority | *EnableIPv4", "came with 26, 27 and 28"),
     meant(
         "*",
         "body.NetworkSettings.SandboxID | body.NetworkSettings.SandboxKey",
@@ -206,7 +202,45 @@ const MEANT: &[Meant] = &[
         "body[].*",
         "there is no `host`, and `internet` is ours: the lists do not stand side by side; rows/networks.txt looks at each",
     ),
+    meant(
+        "*networks.txt*",
+        "*Networks.networks-*.Aliases*",
+        "the short id is a DNS name, and no alias, since 25; lists tell aliases, too",
+    ),
+    meant(
+        "*networks.txt*",
+        "*Networks.*.NetworkID",
+        "the network of a container that does not run is known already",
+    ),
+    shown(
+        "*HostConfig.NetworkMode",
+        "bridge / default",
+        "the default network is called by its name since 26",
+    ),
+    shown("status", "403 / *", "what a network forbids is forbidden, as in Docker since 25"),
+    shown("body.message", "invalid address * / Invalid address *", "the gateway's is none either"),
+    shown("body.message", "invalid network name: * / invalid name: *", "what a name looks like"),
+    shown("body.message", "invalid pool request: * / Pool overlaps *", "Docker's words since 27"),
+    shown("body.message", "invalid subnet * / Invalid subnet *", "what a subnet looks like"),
+    // Registries.
+    meant("*registries.txt*create?fromImage*", "body*", "each layer is told of"),
+    shown("*", "*digest: sha256:ID size: * / *digest: sha256:ID size: *", "made-up manifests are OCI's"),
+    shown("body.Descriptor.mediaType", "*oci* / *docker*", "the same"),
+    Meant {
+        calls: "*registries.txt*",
+        places: "*message | *error",
+        shows: "registry * / *",
+        why: "which registry, and what to do",
+    },
+    shown("body.message", "manifest for * / manifest unknown*", "which manifest"),
+    shown("status", "401 / 500", "who is not let in is told so"),
     // Builds and checkpoints.
+    meant("*/build?target=nothing*", "*", "what is wrong with a Dockerfile is told within the answer"),
+    meant("*builds.txt*/history", "body[].Id", "what is between two steps is no image"),
+    meant("*builds.txt*DELETE /images/*", "body[]", "the same"),
+    shown("body[].CreatedBy", "*COPY file* / *COPY file:*", "what is copied has no name of its own"),
+    shown("*said[]", "Failing:2: * / *", "where it failed"),
+    shown("body.message", "the parameter buildargs: * / *", "Go's parser is not ours"),
     shown(
         "body.message",
         "the context is refused: * / unexpected EOF",

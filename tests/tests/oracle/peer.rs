@@ -91,6 +91,9 @@ impl Peer {
             .into_iter()
             .map_while(std::result::Result::ok)
             .collect();
+        // How often it is told how far it is depends on how fast it is.
+        let told = |document: &Value| document.pointer("/progressDetail/current").is_none();
+        let documents = said(documents.into_iter().filter(told).collect());
         let body = match documents.len() {
             _ if !kind.contains("json") => json!(text.trim_end()),
             1 => documents.into_iter().next().unwrap_or_default(),
@@ -98,6 +101,20 @@ impl Peer {
         };
         normal::of(body, &self.root)
     }
+}
+
+/// What a build says comes in pieces that are lines or not: all of it as lines, without those of containers that come and go.
+fn said(documents: Vec<Value>) -> Vec<Value> {
+    let (streams, mut rest): (Vec<Value>, Vec<Value>) =
+        documents.into_iter().partition(|document| document.get("stream").is_some());
+    let text: String = streams.iter().filter_map(|one| one["stream"].as_str()).collect();
+    let passing = [" ---> Running in ", "Removing intermediate container "];
+    let lines: Vec<&str> =
+        text.lines().filter(|line| !passing.iter().any(|start| line.starts_with(start))).collect();
+    if !streams.is_empty() {
+        rest.insert(0, json!({ "said": lines }));
+    }
+    rest
 }
 
 /// A header's value; one that is JSON in base64 as that JSON.
