@@ -25,7 +25,7 @@ async fn leased(settings: &[&str]) -> (Sandbox, Visitor, String, Attached) {
 async fn message(attached: &mut Attached, kind: &str) -> Value {
     let found = async {
         loop {
-            let message = attached.control().await.unwrap().expect("the terminal was closed");
+            let message = attached.control().await.unwrap().unwrap();
             if message["type"] == kind {
                 return message;
             }
