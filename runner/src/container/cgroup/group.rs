@@ -264,6 +264,26 @@ impl Group {
         stats::oom_killed(self)
     }
 
+    /// Removes the group and all below it, and kills whatever keeps it: also what is just on its way in, and is where a kill looks
+    /// only a moment after it is in others of the group's directories.
+    ///
+    /// # Errors
+    /// [`Error::Stuck`] if it stays busy.
+    pub(super) fn end(self) -> Result<(), Error> {
+        for directory in self.directories() {
+            wait(directory, "is busy", || match tree::remove(directory) {
+                Ok(()) => Ok(true),
+                Err(e) if e.kind() == io::ErrorKind::ResourceBusy => {
+                    // Where it looks may be removed already: then what comes cannot enter either.
+                    self.kill().unwrap_or_default();
+                    Ok(false)
+                }
+                Err(e) => Err(failed("removing", directory)(e)),
+            })?;
+        }
+        Ok(())
+    }
+
     /// Removes the group and all below it, waiting for processes that are ending.
     ///
     /// # Errors

@@ -288,7 +288,7 @@ impl Hierarchy {
         }
         let mut first = Ok(());
         for id in &ids {
-            let done = self.open(parent, id).and_then(|group| group.kill().and_then(|()| group.remove()));
+            let done = self.open(parent, id).and_then(|group| group.kill().and_then(|()| group.end()));
             first = first.and(done);
         }
         first.map(|()| ids.len())
