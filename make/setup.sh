@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run=(busybox-static ca-certificates e2fsprogs gcc iproute2 libc6-dev nftables)
-test=("${run[@]}" binutils buildah chromium cpio curl criu debootstrap docker.io docker-registry podman python3-venv qemu-system-x86 skopeo systemd)
+test=("${run[@]}" binutils buildah chromium cpio curl criu debootstrap docker-compose docker.io docker-registry podman python3-venv qemu-system-x86 skopeo systemd)
 bootcamp=("${run[@]}" debootstrap)
 bench=("${test[@]}" bubblewrap crun hyperfine jq runc shellinabox)
 

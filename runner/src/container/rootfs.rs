@@ -100,6 +100,16 @@ pub fn view(layers: &[PathBuf], work: &Path) -> Result<OwnedFd, Error> {
     read_only(&all, work)
 }
 
+/// The same with their ids mapped by `userns`, for a container to read.
+///
+/// # Errors
+/// Names the layer or the step that failed.
+pub fn shown(layers: &[PathBuf], userns: BorrowedFd<'_>, work: &Path) -> Result<OwnedFd, Error> {
+    let mut all = vec![empty()?];
+    all.extend(distinct(layers).map(|layer| map(layer, userns)).collect::<Result<Vec<_>, _>>()?);
+    read_only(&all, work)
+}
+
 /// A mount of what stands at `path` in a detached mount. `place` is a directory to attach it to for the moment.
 ///
 /// # Errors

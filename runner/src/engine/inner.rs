@@ -8,9 +8,10 @@ use super::validate::{Checked, Own};
 use crate::container::rootfs;
 use crate::container::seccomp;
 use crate::container::spec::{self, MountSource, Process, Stdio};
+use crate::image::shared::{self, Offer};
 use rustix::fs::CWD;
 use rustix::mount::{OpenTreeFlags, open_tree};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,10 @@ const DOCKER: &str = "/usr/local/bin/docker";
 const CLIENTS: [&str; 3] = ["usr/bin/docker", "usr/local/bin/docker", "bin/docker"];
 /// Where the inner engine keeps its state.
 const STATE: &str = "/var/lib/sandlot";
+/// Where it finds the images that are shared with it.
+const SHARED: &str = "/var/lib/sandlot/shared";
+/// The most images that are shared with one container.
+const SHARED_MOST: usize = 32;
 /// Its directory, beside what the container writes.
 const BESIDE: &str = "engine";
 /// What the kernel says behind a program's path that is not there any more.
@@ -37,7 +42,7 @@ impl Engine {
     pub(super) fn give_engine(
         &self,
         container: &Container,
-        (checked, layers, upper): (&Checked, &[PathBuf], &Path),
+        (checked, layers, upper, userns): (&Checked, &[PathBuf], &Path, BorrowedFd<'_>),
         description: &mut spec::Container,
         sent: &mut Vec<OwnedFd>,
     ) -> Result<(), Error> {
@@ -50,6 +55,9 @@ impl Engine {
             sent.push(mount);
         };
         add(state(upper, container.slot.range().base)?, STATE, false);
+        for (mount, target) in self.offers(container, userns)? {
+            add(mount, &target, true);
+        }
         let mut targets = vec![PROGRAM];
         if !has_client(layers, upper) {
             targets.push(DOCKER);
@@ -59,6 +67,36 @@ impl Engine {
         }
         description.engine = Some(process(checked)?);
         Ok(())
+    }
+}
+
+impl Engine {
+    /// The images that are shared with the container, as mounts: a directory of files, then a view of the layers of each.
+    fn offers(&self, container: &Container, userns: BorrowedFd<'_>) -> Result<Vec<(OwnedFd, String)>, Error> {
+        let record = container.record();
+        let Some(names) = record.host.annotations.get(sandlot_wire::ANNOTATION_SHARE) else {
+            return Ok(Vec::new());
+        };
+        let (place, doing) = (container.dir.join("shared"), || "sharing images".to_owned());
+        match crate::image::remove::tree(&place) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).doing(doing),
+            _ => std::fs::create_dir(&place).doing(doing)?,
+        }
+        let (mut offers, mut views) = (Vec::new(), Vec::new());
+        for name in names.split(',').filter(|name| !name.is_empty()).take(SHARED_MOST) {
+            // What is not here (yet) is pulled by whoever wants it.
+            let Ok(image) = self.images.resolve(name) else { continue };
+            let offer = self.images.offer(name, &place).map_err(std::io::Error::other).doing(doing)?;
+            if offers.iter_mut().any(|other: &mut Offer| other.merge(&offer)) {
+                continue;
+            }
+            let target = Path::new(SHARED).join(offer.view()).display().to_string();
+            views.push((rootfs::shown(&image.layers, userns, &container.dir.join("sealed"))?, target));
+            offers.push(offer);
+        }
+        shared::write(&offers, &place).doing(doing)?;
+        let files = open_tree(CWD, &place, CLONE).doing(doing)?;
+        Ok(std::iter::once((files, SHARED.to_owned())).chain(views).collect())
     }
 }
 

@@ -96,7 +96,7 @@ impl Engine {
         let prepared =
             std::mem::take(&mut *container.prepared.lock().unwrap_or_else(PoisonError::into_inner));
         prepared.add_to(&mut description, &mut sent);
-        let own = (&checked, &*image.layers, &*upper);
+        let own = (&checked, &*image.layers, &*upper, userns.as_fd());
         self.give_engine(container, own, &mut description, &mut sent)?;
         self.own_figures(&mut description, &mut sent);
         let held = super::checkpoints::held(&description.mounts, &sent)?;

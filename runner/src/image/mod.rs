@@ -32,6 +32,7 @@ mod registry;
 mod remote;
 pub mod remove;
 mod save;
+pub mod shared;
 pub mod starter;
 pub mod steps;
 mod store;

@@ -97,15 +97,21 @@ impl Store {
             let place = first.into_iter().chain(0..known.layers.len()).find(wanted);
             let Some(place) = place.filter(|_| whole) else { continue };
             let digest = known.blobs[place];
-            let path = self.blob(&digest);
+            let path = self.blob_file(&digest);
             if path.is_file() {
                 return Ok(Packed { digest, diff_id: *diff_id, path, _made: None });
             }
         }
+        let tree = self.tree(diff_id);
+        if !tree.is_dir() {
+            return Err(Error::Damaged(format!(
+                "layer {diff_id} is shared by the host, which has it in no file: push the image that it is of from there"
+            )));
+        }
         let made = self.making()?;
         let path = made.path().join("layer");
         let packing = Packing { base: 0, signs: Signs::Layer, borders: Borders::Closed };
-        Ok(Packed { _made: Some(made), ..write_packed(&self.layer(diff_id), packing, path)? })
+        Ok(Packed { _made: Some(made), ..write_packed(&tree, packing, path)? })
     }
 
     /// The same layer, compressed if it was not. The same bytes give the same file each time.

@@ -71,6 +71,9 @@ impl Store {
     }
 
     async fn pull_held(&self, wanted: Pull<'_>, progress: &dyn Progress) -> Result<Digest, Error> {
+        if let Some(id) = self.take_offer(&wanted, progress)? {
+            return Ok(id);
+        }
         let reference = wanted.reference;
         let repository = reference.repository();
         let client = Client::new(reference.registry(), wanted.insecure, wanted.credentials)?;
@@ -92,8 +95,9 @@ impl Store {
         // As Docker does, it asks what the name stood for: a new name of a known image is news.
         let known =
             self.resolve(&reference.to_string()).is_ok_and(|image| image.id == manifest.config.digest);
-        self.fetch_all(&job, manifest.layers.iter().zip(&layers).collect()).await?;
-        let blobs = manifest.layers.iter().map(|l| l.digest).filter(|d| self.blob(d).exists()).collect();
+        let missing = manifest.layers.iter().zip(&layers).skip(self.covered(&layers));
+        self.fetch_all(&job, missing.collect()).await?;
+        let blobs = manifest.layers.iter().map(|l| l.digest).filter(|d| self.blob_file(d).exists()).collect();
         // By digest, nothing is said of what a tag stands for.
         let tagged = reference.digest().is_none().then(|| reference.clone());
         let names = tagged.into_iter().chain([reference.with_digest(top)]).collect();

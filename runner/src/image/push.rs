@@ -148,7 +148,7 @@ impl Store {
             return Ok(None);
         };
         let blob = |descriptor: &Descriptor| {
-            let path = self.blob(&descriptor.digest);
+            let path = self.blob_file(&descriptor.digest);
             let file = Some(path).filter(|path| path.is_file());
             Blob { digest: descriptor.digest, size: descriptor.size, file, from: None }
         };

@@ -22,6 +22,9 @@ pub fn ensure(store: &Store) -> Result<(), Error> {
         );
         return Ok(());
     }
+    if store.offers().iter().any(super::shared::Offer::is_starter) {
+        return Ok(());
+    }
     let built = super::Digest::of(ARCHIVE).to_string();
     let mark = store.starter_mark();
     if store.resolve(NAME).is_ok() && std::fs::read_to_string(&mark).is_ok_and(|loaded| loaded == built) {

@@ -15,7 +15,6 @@ use serde_json::Value;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// The most steps that are remembered; the one unused for longest is forgotten first.
@@ -150,12 +149,6 @@ impl Store {
         Ok(Layer { diff_id, size, hold })
     }
 
-    /// The directory of a layer.
-    #[must_use]
-    pub fn layer_directory(&self, diff_id: &Digest) -> PathBuf {
-        self.layer(diff_id)
-    }
-
     /// Keeps an image's layers until what comes back is dropped.
     #[must_use]
     pub fn hold_image(&self, image: &Image) -> Hold {
@@ -187,7 +180,7 @@ impl Store {
     pub(super) fn staged(&self, key: &str) -> Result<Option<Image>, Error> {
         let Ok(id) = key.parse::<Digest>() else { return Ok(None) };
         let Some((known, config, _)) = self.lock().staged.get(&id).cloned() else { return Ok(None) };
-        let layers = known.layers.iter().map(|layer| self.layer(layer)).collect();
+        let layers = self.directories(&known.layers);
         let config = parse_config(&config)?;
         Ok(Some(Image { id, config, layers, tags: Vec::new(), digests: Vec::new(), size: 0 }))
     }

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Store {
     pub(super) root: PathBuf,
     shared: Arc<Mutex<Shared>>,
+    /// What another store offers to this one.
+    pub(super) offered: Option<Arc<super::shared::Shared>>,
     /// The layers that somebody fetches or unpacks at this moment.
     pub(super) busy: super::busy::Busy,
     pub(super) limits: Limits,
@@ -124,6 +126,7 @@ impl Store {
         let store = Self {
             root,
             shared: Arc::new(Mutex::new(Shared { index, catalogue, ..Shared::default() })),
+            offered: super::shared::read(state)?.map(Arc::new),
             busy: super::busy::Busy::default(),
             limits: Limits::default(),
         };
@@ -189,7 +192,7 @@ impl Store {
     /// Reads a blob of at most `most` bytes.
     pub(super) fn read_blob(&self, digest: &Digest, most: u64) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        std::fs::File::open(self.blob(digest))?.take(most).read_to_end(&mut bytes)?;
+        std::fs::File::open(self.blob_file(digest))?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -275,7 +278,7 @@ impl Store {
         let mut image = Image {
             id,
             config,
-            layers: known.layers.iter().map(|l| self.layer(l)).collect(),
+            layers: self.directories(&known.layers),
             tags: Vec::new(),
             digests: Vec::new(),
             size: known.size,

@@ -31,6 +31,10 @@ pub const LABEL_SESSION: &str = "sandlot.session";
 /// Annotation (`HostConfig.Annotations`): `standard` (the default), `nested`, or `engine`: nested with an engine of its own.
 pub const ANNOTATION_PROFILE: &str = "sandlot.profile";
 
+/// Annotation, with the profile `engine`: names of images, separated by commas, that the container's own engine finds here instead of
+/// fetching them.
+pub const ANNOTATION_SHARE: &str = "sandlot.share";
+
 /// Annotation: with the value `only`, PID 1 is the engine's init, and no first process is started.
 pub const ANNOTATION_INIT: &str = "sandlot.init";
 

@@ -10,7 +10,8 @@ use super::scripts::{Script, ScriptEnd, Scripts};
 use bollard::models::{ContainerCreateBody, HostConfig};
 use hyper::Method;
 use sandlot_wire::{
-    ANNOTATION_INIT, ANNOTATION_PROFILE, Dial, Keep, Kept, Listen, Meter, OpenTerminal, Terminal,
+    ANNOTATION_INIT, ANNOTATION_PROFILE, ANNOTATION_SHARE, Dial, Keep, Kept, Listen, Meter, OpenTerminal,
+    Terminal,
 };
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -178,13 +179,16 @@ impl Ports for DockerEngine {
 
 fn body(spec: &Spec) -> ContainerCreateBody {
     use calls::signed;
-    let annotations = [(ANNOTATION_PROFILE, spec.profile.name()), (ANNOTATION_INIT, "only")];
+    let share = spec.share.join(",");
+    let mut annotations = vec![(ANNOTATION_PROFILE, spec.profile.name()), (ANNOTATION_INIT, "only")];
+    annotations.extend((!share.is_empty()).then_some((ANNOTATION_SHARE, share.as_str())));
+    let annotations = annotations.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     ContainerCreateBody {
         image: Some(spec.image.clone()),
         hostname: Some(spec.hostname.clone()),
         labels: Some(calls::labels(spec)),
         host_config: Some(HostConfig {
-            annotations: Some(annotations.map(|(name, value)| (name.to_owned(), value.to_owned())).into()),
+            annotations: Some(annotations.collect()),
             memory: Some(signed(spec.limits.memory)),
             memory_swap: Some(signed(spec.limits.memory)),
             nano_cpus: Some(signed(spec.limits.nano_cpus)),

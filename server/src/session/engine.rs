@@ -118,6 +118,8 @@ pub struct Spec {
     pub hostname: String,
     /// Walls.
     pub profile: Profile,
+    /// The images that an engine of its own finds without fetching them.
+    pub share: Vec<String>,
     /// What it reaches.
     pub network: Network,
     /// Limits.

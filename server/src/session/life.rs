@@ -2,7 +2,7 @@
 
 use super::audit::Action;
 use super::bounds::Watch;
-use super::engine::{self, Spec};
+use super::engine::{self, Profile, Spec};
 use super::error::Error;
 use super::pool::Kind;
 use super::service::{Sessions, now, seconds};
@@ -129,6 +129,10 @@ impl Sessions {
             image: kind.image.clone(),
             hostname: format!("box-{}", &id[..id.len().min(4)]),
             profile: kind.profile,
+            share: match kind.profile {
+                Profile::Engine => self.policy().catalogue.iter().map(|image| image.name.clone()).collect(),
+                Profile::Standard | Profile::Nested => Vec::new(),
+            },
             network: kind.network,
             limits: kind.limits,
             loopback: self.inner.inside.names(),

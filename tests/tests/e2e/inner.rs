@@ -178,3 +178,35 @@ async fn the_hosts_engine_may_be_killed_meanwhile() {
     assert_eq!(student(&sandbox, "docker ps -a --format '{{.Names}} {{.State}}'"), "one exited");
     assert_eq!(student(&sandbox, "docker start one; docker ps -q | wc -l"), "one\n1");
 }
+
+#[tokio::test]
+async fn compose_brings_up_two_services() {
+    let sandbox = Sandbox::engine().await.unwrap();
+    if Command::new("docker-compose").arg("version").output().is_err() {
+        eprintln!("SKIPPED: the Debian package docker-compose is not installed");
+        assert!(std::env::var("SANDLOT_TESTS_STRICT").is_err());
+        return;
+    }
+    session(&sandbox, IMAGE);
+    let folder = sandbox.dir().join("two");
+    std::fs::create_dir(&folder).unwrap();
+    let file = "version: '3'\nservices:\n  web:\n    image: sandlot/starter\n    command: sh -c 'mkdir /w; echo page >/w/index.html; exec httpd -f -p 80 -h /w'\n    ports: ['8081:80']\n  client:\n    image: sandlot/starter\n    depends_on: [web]\n    command: sh -c 'for i in $$(seq 100); do wget -qO- http://web/ && break; sleep 0.1; done; exec sleep 1000'\n";
+    std::fs::write(folder.join("docker-compose.yml"), file).unwrap();
+    let first = sandbox.ok(&["inspect", "--format", "{{.State.Pid}}", "lab"]).unwrap();
+    let compose = |arguments: &[&str]| {
+        let mut command = Command::new("docker-compose");
+        command.args(arguments).current_dir(&folder).env("HOME", sandbox.dir());
+        // Its python is the host's; the socket is the session's.
+        command.env("DOCKER_HOST", format!("unix:///proc/{first}/root/var/run/docker.sock"));
+        String::from_utf8_lossy(&run(&mut command).unwrap().stdout).into_owned()
+    };
+    compose(&["up", "-d"]);
+    let fetched = || async { compose(&["logs", "--no-color", "client"]).contains("page").then_some(()) };
+    until("one service to reach the other by its name", fetched).await.unwrap();
+    assert_eq!(student(&sandbox, "wget -qO- http://127.0.0.1:8081/"), "page");
+    compose(&["down"]);
+    assert_eq!(
+        student(&sandbox, "docker ps -aq | wc -l; docker network ls --format '{{.Name}}' | grep -c two"),
+        "0\n0"
+    );
+}

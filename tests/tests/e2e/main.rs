@@ -25,6 +25,7 @@ mod health;
 mod host;
 mod images;
 mod inner;
+mod inner_shared;
 mod inner_walls;
 mod keeping;
 mod kills;

@@ -79,7 +79,7 @@ pub(super) fn directories(store: &Store, layers: &[Digest], made: &Path) -> Resu
         std::fs::create_dir_all(&nothing).during("making a layer")?;
         return Ok(vec![nothing]);
     }
-    Ok(layers.iter().map(|layer| store.layer_directory(layer)).collect())
+    Ok(store.directories(layers))
 }
 
 /// Gives the directory `to` the owner and mode of `from`.
