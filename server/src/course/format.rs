@@ -35,6 +35,9 @@ pub struct CourseFile {
     /// Whether containers can be made inside.
     #[serde(default)]
     pub nested: bool,
+    /// Whether its sessions have a container engine of their own, for `docker`; they are nested then.
+    #[serde(default)]
+    pub engine: bool,
     /// Decks and labs, in order.
     pub contents: Option<Vec<At<Item>>>,
 }
@@ -68,6 +71,8 @@ pub struct LabFile {
     pub image: Images,
     /// Whether containers can be made inside.
     pub nested: Option<bool>,
+    /// Whether its sessions have a container engine of their own, for `docker`; they are nested then.
+    pub engine: Option<bool>,
     /// Terminals that are there at once.
     #[serde(default)]
     pub terminals: Vec<At<String>>,

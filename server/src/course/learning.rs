@@ -8,7 +8,6 @@ use super::progress::{READ, Standing};
 use super::quiz::{Given, judge};
 use super::shelf::{Entry, Shelf};
 use super::values;
-use crate::session::engine::Profile;
 use crate::session::policy::Caller;
 use crate::session::{Origin, Request, Sessions, View, now};
 use crate::store::{Attempt, LabSessionRow, ProgressRow, Store, Verdict};
@@ -130,7 +129,7 @@ impl Learning {
         let place = place.ok_or(Error::NoCourse)?;
         let request = Request {
             image: self.image(&place)?,
-            profile: place.nested.then_some(Profile::Nested),
+            profile: place.profile,
             origin: Origin::Course,
             ..Request::default()
         };

@@ -56,7 +56,7 @@ fn course(folder: &Folder, faults: &mut Faults) -> Option<Course> {
         faults.error(FILE, None, format!("the folder is called {name:?}: {NAMES}"));
     }
     title(&file.title, FILE, faults);
-    let place = Place { images: file.image.0.clone(), nested: file.nested };
+    let place = Place::new(file.image.0.clone(), file.nested, file.engine);
     let mut contents = Vec::new();
     let items = items(folder, file.contents.clone(), faults);
     for At { value: item, line } in items.into_iter().take(CONTENTS) {

@@ -9,6 +9,7 @@ use super::located::At;
 use super::markdown;
 use super::model::{Answer, Check, Choice, Hint, Lab, Place, Question, Step, Task, When};
 use super::order;
+use crate::session::engine::Profile;
 use regex::RegexBuilder;
 use std::time::Duration;
 
@@ -57,7 +58,9 @@ impl Reader<'_> {
     fn lab(&mut self, name: &str, raw: LabFile, course: &Place) -> Lab {
         title(&raw.title, &self.file, self.faults);
         let images = if raw.image.0.is_empty() { course.images.clone() } else { raw.image.0 };
-        let place = Place { images, nested: raw.nested.unwrap_or(course.nested) };
+        let nested = raw.nested.unwrap_or(course.profile.is_some());
+        let engine = raw.engine.unwrap_or(course.profile == Some(Profile::Engine));
+        let place = Place::new(images, nested, engine);
         if raw.steps.value.is_empty() || raw.steps.value.len() > STEPS {
             self.error(
                 raw.steps.line,

@@ -3,6 +3,7 @@
 //! Knows neither YAML nor where the files lie.
 
 use super::slides::Slide;
+use crate::session::engine::Profile;
 use regex::Regex;
 use std::time::Duration;
 
@@ -32,8 +33,16 @@ pub struct Course {
 pub struct Place {
     /// Names of images; the first in the catalogue is taken.
     pub images: Vec<String>,
-    /// Whether containers can be made inside.
-    pub nested: bool,
+    /// What can be made inside.
+    pub profile: Option<Profile>,
+}
+
+impl Place {
+    /// A place of these images, where containers can be made inside (`nested`), also by an engine of the session's own (`engine`).
+    pub(super) fn new(images: Vec<String>, nested: bool, engine: bool) -> Self {
+        let wider = if engine { Profile::Engine } else { Profile::Nested };
+        Self { images, profile: (nested || engine).then_some(wider) }
+    }
 }
 
 /// A part of a course.

@@ -122,11 +122,11 @@ impl Sessions {
         let listed = policy.image(&name).map(|image: &Image| image.profile);
         match (caller, listed, request.profile) {
             (Caller::Visitor(_) | Caller::Guest(_), None, _) => Err(Error::NoImage(name)),
-            (Caller::Visitor(_) | Caller::Guest(_), Some(Profile::Standard), Some(Profile::Nested))
-                if request.origin == Origin::Caller =>
-            {
-                Err(Error::NotNested(name))
-            }
+            (
+                Caller::Visitor(_) | Caller::Guest(_),
+                Some(Profile::Standard),
+                Some(Profile::Nested | Profile::Engine),
+            ) if request.origin == Origin::Caller => Err(Error::NotNested(name)),
             (_, listed, asked) => Ok((name, wider(listed, asked))),
         }
     }
