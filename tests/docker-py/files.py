@@ -54,7 +54,7 @@ class Files(Case):
         self.assertRaises(docker.errors.NotFound, volumes.get, "shelf")
         self.assertRaises(docker.errors.NotFound, shelf.remove)
         self.refused(400, "the volume option type is refused", volumes.create, "x", driver_opts={"type": "nfs"})
-        self.refused(400, "plugin \"nobody\" not found", volumes.create, "x", driver="nobody")
+        self.refused(404, "plugin \"nobody\" not found", volumes.create, "x", driver="nobody")
 
     def test_volumes_begin_with_what_the_image_has(self):
         box = self.box("sh -c 'cat /etc/group; exec sleep 1000'", volumes=["filled:/etc"])

@@ -23,7 +23,8 @@ pub(super) async fn list(
     let (ports, container) = app.sessions.ports(&caller, &id)?;
     let all = ports.list(&container).await.map_err(crate::session::Error::from)?;
     let offered = app.web.preview_domain.is_some();
-    let shown = all.into_iter().map(|port| ListeningPort {
+    let theirs = all.into_iter().filter(|port| app.sessions.served(&container) != Some(port.port));
+    let shown = theirs.map(|port| ListeningPort {
         port: port.port,
         url: offered.then(|| format!("/preview/{id}/{}", port.port)),
     });

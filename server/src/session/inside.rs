@@ -73,6 +73,13 @@ impl Sessions {
         }
     }
 
+    /// The port at which the service listens in a container, and not a program of the session's.
+    #[must_use]
+    pub fn served(&self, container: &str) -> Option<u16> {
+        let open = self.inner.inside.open.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.inside.service.get().filter(|_| open.contains_key(container)).map(|service| service.port())
+    }
+
     /// Whose a session is that is not over.
     #[must_use]
     pub fn owner(&self, session: &str) -> Option<Caller> {
