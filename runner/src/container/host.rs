@@ -39,6 +39,7 @@ pub fn probe(state: &Path) -> Vec<Finding> {
     let mut findings = vec![kernel()];
     findings.extend(groups());
     findings.extend(namespaces(state));
+    findings.push(figures());
     findings.extend(calls());
     findings.extend(filesystems());
     findings.extend(network());
@@ -59,10 +60,37 @@ fn finding(
     Finding { name, found, detail, without, remedy }
 }
 
-fn kernel() -> Finding {
+/// The kernel's release, and its first two numbers.
+fn release() -> (String, (u32, u32)) {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    (release, version)
+}
+
+/// What a session needs to see its own memory, processors and uptime ([`super::views`], [`super::clock`]).
+fn figures() -> Finding {
+    let (release, version) = release();
+    let mut lacking = Vec::new();
+    if version < (6, 15) {
+        lacking.push(format!("{release} is older than 6.15"));
+    }
+    if let Err(e) = std::fs::File::options().read(true).write(true).open("/dev/fuse") {
+        lacking.push(format!("/dev/fuse: {e}"));
+    }
+    if !Path::new("/proc/self/ns/time").exists() {
+        lacking.push("no time namespaces".to_owned());
+    }
+    finding(
+        "a session's own /proc",
+        if lacking.is_empty() { Ok("FUSE, time namespaces") } else { Err(lacking.join(", ")) },
+        "free, top and uptime in a session tell of the host",
+        "modprobe fuse; run Linux 6.15 or newer",
+    )
+}
+
+fn kernel() -> Finding {
+    let (release, version) = release();
     let result = if version >= (5, 19) { Ok(release) } else { Err(format!("{release} is older than 5.19")) };
     finding(
         "kernel",

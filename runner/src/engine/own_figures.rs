@@ -28,7 +28,7 @@ pub(super) fn settle_processors(host: &mut HostConfig, init: Init, slot: u32) {
 
 impl Engine {
     /// Adds the files to the description of a session, and to the descriptors that are sent along. Without them a session
-    /// sees the host's, and that is all: it is said in the log, once for each engine.
+    /// sees the host's, and that is all: it is said in the log, and `sandlot doctor` knows why.
     pub(super) fn own_figures(&self, description: &mut spec::Container, sent: &mut Vec<OwnedFd>) {
         if description.init != Init::Only {
             return;
