@@ -45,7 +45,7 @@ test('empty at first, then what was pushed, its command and the login', async ()
   const row = page.getByTestId('repository');
   await row.getByText('class/app').waitFor();
   await audit(page, 'registry');
-  await row.getByRole('button', { name: 'Copy docker pull registry:5000/class/app:1.0' }).click();
+  await row.getByRole('button', { name: 'Copy pull command: docker pull registry:5000/class/app:1.0' }).click();
   await page.getByText('Copied: docker pull registry:5000/class/app:1.0').waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'docker pull registry:5000/class/app:1.0');
   await page.getByText('From your own machine').click();
