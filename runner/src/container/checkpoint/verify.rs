@@ -60,23 +60,43 @@ pub fn check(spec: &Container, first: i32, pids: &[i32], held: &[Held]) -> Resul
     Ok(())
 }
 
-/// A process and all that come from it.
+/// A process and all that come from it; of those that end meanwhile nothing more is found.
 ///
 /// # Errors
-/// What reading answers, if one of them ends meanwhile too.
-pub fn family(pid: i32) -> io::Result<BTreeSet<i32>> {
+/// What reading answers, also if the first process ends.
+pub fn family(first: i32) -> io::Result<BTreeSet<i32>> {
     let mut all = BTreeSet::new();
-    let mut waiting = vec![pid];
+    let mut waiting = vec![first];
     while let Some(pid) = waiting.pop() {
         if !all.insert(pid) {
             continue;
         }
-        for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-            let text = std::fs::read_to_string(thread?.path().join("children"))?;
-            waiting.extend(text.split_whitespace().filter_map(|word| word.parse::<i32>().ok()));
+        match children(pid) {
+            Ok(found) => waiting.extend(found),
+            Err(e) if pid != first && gone(&e) => {}
+            Err(e) => return Err(e),
         }
     }
     Ok(all)
+}
+
+fn children(pid: i32) -> io::Result<Vec<i32>> {
+    let mut found = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = match std::fs::read_to_string(thread?.path().join("children")) {
+            // A thread may end and its process go on.
+            Err(e) if gone(&e) => continue,
+            other => other?,
+        };
+        found.extend(text.split_whitespace().filter_map(|word| word.parse::<i32>().ok()));
+    }
+    Ok(found)
+}
+
+/// Whether an answer of `/proc` means that the process has ended.
+fn gone(error: &io::Error) -> bool {
+    let ended = rustix::io::Errno::SRCH.raw_os_error();
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ended)
 }
 
 fn namespaces(pid: i32) -> io::Result<Vec<std::path::PathBuf>> {
