@@ -355,11 +355,10 @@ impl Drop for Sandbox {
             }
         }
         // The engine ends by itself, so that it gives back what it holds; a kill is what is left if it does not.
-        if let Some(server) = &mut self.server {
-            let _already_gone = server.terminate();
-        }
+        let _already_gone = self.server.as_mut().map(Running::terminate);
         let _already_gone = self.engine.terminate();
         let _already_gone = self.spawner.kill();
+        crate::reaper::after_failure(self.dir());
     }
 }
 
